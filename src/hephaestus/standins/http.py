@@ -1,4 +1,4 @@
-"""The HTTP listener all stand-ins share: threaded, loopback only, with faults a test or a rehearsal can ask for."""
+"""The HTTP listener all stand-ins share: threaded, loopback only, with misbehaviour on request."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class _Connection(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
         """The stand-ins keep their own journal; the terminal stays quiet."""
 
-    def do_CONNECT(self) -> None:  # noqa: N802 - the base class names it
+    def do_CONNECT(self) -> None:
         connect = self.server.stand_in.connect
         if connect is None:
             self._send(Response(status=405, reason="Method Not Allowed"))
