@@ -20,7 +20,7 @@ class FaultSyntaxError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One fault: the ``at``-th matching event of ``service`` misbehaves as ``kind``, ``times`` times in a row."""
+    """One fault: from its ``at``-th matching event on, ``service`` misbehaves as ``kind``, ``times`` in a row."""
 
     service: str
     kind: str
