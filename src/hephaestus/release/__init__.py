@@ -1,1 +1,1 @@
-"""The model of a release: no network, no nox, nothing outside the standard library and a few small packages."""
+"""The model of a release: no network, no nox, only the standard library and small packages."""

@@ -22,7 +22,7 @@ class ReleaseError(Exception):
     """A failure a person can act on.
 
     ``what`` happened (one line, names the thing), ``why`` it matters or what it generally means, and
-    ``next_step``: the exact next command or change. ``details`` are further lines, shown before the next step.
+    ``next_step``: the exact next command or change. ``details`` are further lines, shown before it.
     """
 
     def __init__(self, *, what: str, why: str = "", next_step: str = "", details: Sequence[str] = ()) -> None:

@@ -20,7 +20,7 @@ class FaultSyntaxError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One fault: from its ``at``-th matching event on, ``service`` misbehaves as ``kind``, ``times`` in a row."""
+    """One fault: ``service`` misbehaves as ``kind`` from its ``at``-th matching event on, ``times`` times."""
 
     service: str
     kind: str
