@@ -1,0 +1,127 @@
+"""The manifest: which files a release consists of, by path and SHA-256. Nothing is ever found by glob.
+
+Two forms: the coreutils format of ``SHA256SUMS`` (what ``sha256sum -c`` reads), and the union of what the
+receipts say was put out, which the release directory is held against.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from hephaestus.release.errors import Finding, ReleaseError
+
+__all__ = ["ManifestError", "digest_of", "manifest_digest", "parse_sums", "render_sums", "unsafe_path"]
+
+_LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64})[ \t]+\*?(?P<name>.+)\Z")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+
+class ManifestError(ReleaseError):
+    """Raised when a manifest cannot be read as one: empty, malformed, contradictory, or with an unsafe name."""
+
+    def __init__(self, *, source: str, line: int, problem: str) -> None:
+        place = f"{source}, line {line}" if line else source
+        super().__init__(
+            what=f"{place}: {problem}",
+            why="a manifest that can be read two ways proves nothing about the files it names",
+            next_step="restore the file from the artifact of the run that wrote it, or run `nox -s build -- --redo`",
+        )
+
+
+def digest_of(path: Path) -> str:
+    """``sha256:<64 hex>`` of a file's bytes, read in blocks; raises OSError."""
+    with path.open("rb") as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+def unsafe_path(name: str) -> str | None:
+    """Why ``name`` may not stand in a manifest, or None: only plain relative POSIX paths below the folder may."""
+    path = PurePosixPath(name)
+    if not name or name != str(path):
+        return "is not a plain path"
+    if path.is_absolute() or re.match(r"[A-Za-z]:", name) or "\\" in name:
+        return "is not a relative POSIX path"
+    if ".." in path.parts:
+        return "leaves the folder"
+    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+        return "holds a control character"
+    return None
+
+
+def parse_sums(text: str, *, source: str = "SHA256SUMS") -> dict[str, str]:
+    """Read the coreutils format into ``{name: "sha256:<hex>"}``; raises ManifestError.
+
+    Blank lines and ``#`` comments are passed over; a name may be repeated with the same digest only
+    (facts: consumers, section 5).
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _LINE.match(line)
+        if match is None:
+            raise ManifestError(source=source, line=number, problem="is not `<64 hex digits>  <name>`")
+        name, digest = match["name"], f"sha256:{match['digest'].lower()}"
+        if reason := unsafe_path(name):
+            raise ManifestError(source=source, line=number, problem=f"the name {name!r} {reason}")
+        if found.setdefault(name, digest) != digest:
+            raise ManifestError(source=source, line=number, problem=f"{name} is listed twice with different digests")
+    if not found:
+        raise ManifestError(source=source, line=0, problem="names no file")
+    if twins := case_twins(found):
+        raise ManifestError(source=source, line=0, problem=f"names that differ only in case: {', '.join(twins)}")
+    return found
+
+
+def render_sums(digests: Mapping[str, str]) -> str:
+    """The coreutils format: sorted by name, LF, two spaces; ``digests`` as ``sha256:<hex>``."""
+    return "".join(f"{digests[name].removeprefix('sha256:')}  {name}\n" for name in sorted(digests))
+
+
+def case_twins(names: Mapping[str, str]) -> list[str]:
+    """The names which a file system that ignores case would take for one another, sorted."""
+    seen: dict[str, list[str]] = {}
+    for name in names:
+        seen.setdefault(name.casefold(), []).append(name)
+    return sorted(name for twins in seen.values() if len(twins) > 1 for name in twins)
+
+
+def is_digest(text: object) -> bool:
+    """Whether ``text`` is written ``sha256:<64 lower-case hex>``."""
+    return isinstance(text, str) and _DIGEST.match(text) is not None
+
+
+def manifest_digest(digests: Mapping[str, str]) -> str:
+    """One digest over a whole manifest: the second channel between CI jobs."""
+    return f"sha256:{hashlib.sha256(render_sums(digests).encode()).hexdigest()}"
+
+
+def compare(expected: Mapping[str, str], root: Path, *, present: Mapping[str, str | None]) -> list[Finding]:
+    """Hold files against a manifest: every missing, changed or foreign one is a finding.
+
+    ``present`` maps each path found to its digest, or to None where it is no regular file (a link, a device).
+    """
+    findings = []
+    for path in sorted(set(expected) | set(present)):
+        if path not in present:
+            found = Finding(code="missing", subject=path, message="is in the manifest but not in the release directory")
+        elif path not in expected:
+            found = Finding(
+                code="foreign",
+                subject=path,
+                message="is not in the manifest: no stage of this release put it there",
+                remedy=f"move it out of {root}",
+            )
+        elif present[path] is None:
+            found = Finding(code="linked", subject=path, message="is a link or a special file, not a regular file")
+        elif present[path] != expected[path]:
+            found = Finding(
+                code="changed", subject=path, message=f"has {present[path]}, the manifest says {expected[path]}"
+            )
+        else:
+            continue
+        findings.append(found)
+    return findings
