@@ -1,1 +1,1 @@
-"""TODO"""
+"""The tools: hash-locked requirements, environments made from them, and the children run in those."""
