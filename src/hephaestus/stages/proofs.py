@@ -1,0 +1,70 @@
+"""Proofs: gates that several stages share - which receipts are there, and for which bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from hephaestus.release.errors import Finding
+from hephaestus.release.receipts import Receipt
+from hephaestus.stages.stage import Context
+
+__all__ = ["distributions", "outputs_of", "unproven"]
+
+
+def outputs_of(context: Context, stage: str, *, below: str = "") -> dict[str, str]:
+    """What ``stage`` put out, by path and digest, optionally only below one folder; empty without a receipt."""
+    receipt = context.directory.receipt(stage)
+    if receipt is None:
+        return {}
+    return {path: digest for path, digest in receipt.outputs.items() if path.startswith(below)}
+
+
+def distributions(context: Context) -> dict[str, str]:
+    """The distributions of this release: ``dist/...`` paths to digests, as build recorded them."""
+    return outputs_of(context, "build", below="dist/")
+
+
+def unproven(context: Context, stages: Iterable[str]) -> list[Finding]:
+    """Hold each stage's receipt against the files as they are now: it must exist, and be about these very bytes."""
+    findings: list[Finding] = []
+    manifest = context.directory.manifest()
+    for stage in stages:
+        receipt = context.directory.receipt(stage)
+        if receipt is None:
+            message = "has not been done for this release: there is no receipt"
+            findings.append(Finding(code="no-receipt", subject=stage, message=message, remedy=f"nox -s {stage}"))
+            continue
+        findings += _about_other_bytes(receipt, manifest)
+        findings += _about_another_release(context, receipt)
+    present = {path for stage in stages for path in outputs_of(context, stage)}
+    for finding in context.directory.damage(of={path: manifest[path] for path in present}):
+        findings.append(finding)
+    return findings
+
+
+def _about_other_bytes(receipt: Receipt, manifest: Mapping[str, str]) -> list[Finding]:
+    return [
+        Finding(
+            code="stale-receipt",
+            subject=receipt.stage,
+            message=f"was done for other bytes: its {path} had {digest}, the release has {manifest.get(path, 'none')}",
+            remedy=f"nox -s {receipt.stage}",
+        )
+        for path, digest in receipt.inputs.items()
+        if manifest.get(path) != digest
+    ]
+
+
+def _about_another_release(context: Context, receipt: Receipt) -> list[Finding]:
+    found = (receipt.project, receipt.version, receipt.world)
+    expected = (context.project.normalized, context.project.version, context.world.label)
+    if found == expected:
+        return []
+    return [
+        Finding(
+            code="other-release",
+            subject=receipt.stage,
+            message=f"its receipt is of {' '.join(found)}, this is {' '.join(expected)}",
+            remedy="nox -s build -- --redo",
+        )
+    ]

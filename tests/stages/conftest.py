@@ -1,0 +1,156 @@
+"""What every stage's tests stand on: a small real project in git, a world of data, a real environment from the lock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from hephaestus.release.directory import ReleaseDirectory
+from hephaestus.release.project import read_project
+from hephaestus.release.root import ReleaseRoot
+from hephaestus.release.source import read_source
+from hephaestus.stages.stage import Context, Options
+from hephaestus.toolchain.environment import LockedEnvironment
+from hephaestus.toolchain.locks import read_lock
+from hephaestus.toolchain.virtualenvs import cache_folder, cached_environment
+from hephaestus.worlds.world import (
+    ChildKind,
+    DirtyPolicy,
+    GitHub,
+    Index,
+    Policy,
+    Publisher,
+    Sigstore,
+    TagPolicy,
+    World,
+)
+
+PYPROJECT = """\
+[build-system]
+requires = []
+build-backend = "tiny"
+backend-path = ["."]
+
+[project]
+name = "tiny-project"
+version = "1.2.3"
+"""
+
+
+@dataclass
+class RecordingNarrator:
+    """A narrator that keeps what it is told."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def step(self, text: str) -> None:
+        self.lines.append(text)
+
+    def command(self, text: str) -> None:
+        self.lines.append(f"> {text}")
+
+    def warn(self, text: str) -> None:
+        self.lines.append(f"! {text}")
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        self.lines.append(f"{done}/{total} {unit}")
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Run git as a person with a name, and no configuration of this machine."""
+    environment = {
+        **os.environ,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_AUTHOR_DATE": "2026-01-02T03:04:05Z",
+        "GIT_COMMITTER_DATE": "2026-01-02T03:04:05Z",
+    }
+    command = [
+        "git",
+        "-c",
+        "user.name=A",
+        "-c",
+        "user.email=a@example.org",
+        "-c",
+        "init.defaultBranch=main",
+        *arguments,
+    ]
+    return subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def commit(tmp_path: Path) -> Callable[..., Path]:
+    """Make a project of files in a fresh repository and commit it; returns its root."""
+
+    def make(files: dict[str, str], *, message: str = "first") -> Path:
+        root = tmp_path / "project"
+        if not root.exists():
+            root.mkdir()
+            git(root, "init", "-q")
+        for name, content in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        git(root, "add", "--all")
+        git(root, "commit", "-q", "--allow-empty", "-m", message)
+        return root
+
+    return make
+
+
+def plain_world(root: Path, *, policy: Policy | None = None, simple: str = "http://127.0.0.1:9/simple/") -> World:
+    """A world of nothing but data, whose indexes answer where ``simple`` says."""
+    keep = {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "UV_", "SSL_", "REQUESTS_"))}
+    base = {**keep, "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
+    index = {
+        name: Index(name=name, repository=name, simple_url=simple, json_url=simple, audience=name, environment=name)
+        for name in ("testpypi", "pypi")
+    }
+    return World(
+        label="rehearsal",
+        indexes=index,
+        github=GitHub(api_url="http://127.0.0.1:9", uploads_url="http://127.0.0.1:9", repository="o/r", token="t"),
+        sigstore=Sigstore(),
+        publisher=Publisher(repository="o/r", workflow="publish-pypi.yml", ref="refs/tags/v1.2.3", assumed=True),
+        policy=policy or Policy(dirty=DirtyPolicy.LABEL, tag=TagPolicy.ASSUMED),
+        children=dict.fromkeys(ChildKind, base),
+        uploaders=dict.fromkeys(index, base),
+        state=root,
+    )
+
+
+@pytest.fixture
+def context_of(tmp_path: Path) -> Callable[..., Context]:
+    """A Context for one stage over a committed project: its own release directory and a real locked environment."""
+
+    def make(root: Path, *, lock: str, world: World | None = None, options: Options | None = None) -> Context:
+        project = read_project(root)
+        release = ReleaseRoot(path=root / "release", rehearsal=True)
+        release.prepare()
+        directory: ReleaseDirectory = release.directory(project.version)
+        directory.path.mkdir(parents=True, exist_ok=True)
+        work = tmp_path / "work" / lock
+        work.mkdir(parents=True, exist_ok=True)
+        world = world or plain_world(tmp_path)
+        narrator = RecordingNarrator()
+
+        def provision() -> Path:
+            environ = dict(os.environ)
+            return cached_environment(read_lock(lock), env=environ, cache=cache_folder(environ))
+
+        return Context(
+            project=project,
+            world=world,
+            directory=directory,
+            environment=LockedEnvironment(provision=provision, work=work / "commands", announce=narrator.command),
+            narrator=narrator,
+            options=options or Options(),
+            work=work,
+            source=read_source(root),
+        )
+
+    return make
