@@ -6,9 +6,8 @@ not what a lenient parser makes of it. Source: the core metadata specification (
 
 from __future__ import annotations
 
-import email.parser
-import email.policy
 import gzip
+import re
 import tarfile
 import zipfile
 import zlib
@@ -34,6 +33,9 @@ METADATA_SIZE_LIMIT = 16 * 1024 * 1024
 
 # A gzip stream may hold a thousand times its size; PKG-INFO is expected early, so a search is bounded.
 _SDIST_SEARCH_LIMIT = 2 * 1024 * 1024 * 1024
+
+# Python's own e-mail parser rewrites bytes that are not UTF-8, which a rule must see; a header is one line.
+_HEADER = re.compile(r"([!-9;-~]+):(.*)\Z", re.DOTALL)
 
 DistributionKind = Literal["wheel", "sdist"]
 
@@ -64,13 +66,27 @@ class CoreMetadata:
 
         Bytes that are not UTF-8 survive as surrogates, so that a rule can name them. Never raises.
         """
-        text = content.decode("utf-8", "surrogateescape")
-        message = email.parser.Parser(policy=email.policy.compat32).parsestr(text)
+        text = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
         fields: dict[str, list[str]] = {}
-        for name, value in message.items():
-            fields.setdefault(name.lower(), []).append(str(value))
-        payload = message.get_payload()
-        description = payload if isinstance(payload, str) else text.partition("\n\n")[2]
+        current: list[str] | None = None
+        at = 0
+        while at < len(text):
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            line = text[at:end]
+            if not line:
+                at = end + 1
+                break
+            header = _HEADER.match(line)
+            if line[0] in " \t" and current is not None:
+                current[-1] += f"\n{line.strip()}"
+            elif header is not None:
+                current = fields.setdefault(header[1].lower(), [])
+                current.append(header[2].strip(" \t"))
+            else:
+                break
+            at = end + 1
+        description = text[at:]
         if not description.strip() and fields.get("description"):
             description = fields["description"][0]
         return cls(fields={name: tuple(values) for name, values in fields.items()}, description=description)
