@@ -34,9 +34,7 @@ class ChildKind(StrEnum):
 
     BUILDER = "builder"  #: build frontends and backends: the user's index settings, no credential
     INSTALLER = "installer"  #: pip and uv: the user's index and proxy settings, no credential
-    SIGNER = (
-        "signer"  #: sigstore and attestations: an identity, an empty HOME, no proxy, no configuration file
-    )
+    SIGNER = "signer"  #: sigstore and attestations: an identity, an empty HOME, no proxy, no configuration file
     UPLOADER = "uploader"  #: twine: an identity, an empty HOME, null keyring, no configuration file
     PROBE = "probe"  #: everything else (checks, verification, the released code itself): no credential at all
 
@@ -147,6 +145,7 @@ class World:
     of child. ``uploaders`` overrides it per index (each index has its own identity environment).
     ``addresses`` maps every volatile address (URLs with ports, paths of this machine) to a stable name that is
     kept in its place: nothing that is stored holds a port. ``state`` is where the stand-ins keep theirs.
+    ``withheld`` names the credentials of the caller that no child gets to see: names only, never values.
     """
 
     label: str
@@ -159,6 +158,7 @@ class World:
     uploaders: Mapping[str, Mapping[str, str]] = field(repr=False)
     addresses: Mapping[str, str] = field(default_factory=dict)
     state: Path | None = None
+    withheld: tuple[str, ...] = ()
 
     def stable(self, text: str) -> str:
         """``text`` with every volatile address replaced by its stable name, longest address first."""
