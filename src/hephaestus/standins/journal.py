@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,8 +23,16 @@ class Journal:
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
-        if path.exists() and path.stat().st_size > _LIMIT:
-            path.unlink()
+        self._mend()
+
+    def _mend(self) -> None:
+        """Begin anew when too long; drop a last line that a kill has cut short, so that none is glued to it."""
+        if not self._path.exists():
+            return
+        kept = self._path.read_bytes()
+        whole = kept[: kept.rfind(b"\n") + 1] if len(kept) <= _LIMIT else b""
+        if whole != kept:
+            os.truncate(self._path, len(whole))
 
     def record(self, *, service: str, method: str, host: str, path: str, status: int, received: int = 0) -> None:
         """Append one answered request; ``received`` counts the bytes of its body."""

@@ -1,0 +1,142 @@
+"""The real world: made only for someone who has asked for it, in so many words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hephaestus.release.errors import ReleaseError
+from hephaestus.worlds.children import builder, credential_names, installer, isolated
+from hephaestus.worlds.world import (
+    ChildKind,
+    DirtyPolicy,
+    GitHub,
+    Index,
+    Policy,
+    Publisher,
+    Sigstore,
+    TagPolicy,
+    World,
+)
+
+__all__ = [
+    "GITHUB_API_URL",
+    "GITHUB_UPLOADS_URL",
+    "PUBLISH_POLICY",
+    "PUBLISH_VARIABLE",
+    "PYPI_URL",
+    "TEST_PYPI_URL",
+    "Consent",
+    "PublishNotAskedForError",
+    "consent",
+    "publish_world",
+]
+
+PYPI_URL = "https://pypi.org"
+TEST_PYPI_URL = "https://test.pypi.org"
+GITHUB_API_URL = "https://api.github.com"
+GITHUB_UPLOADS_URL = "https://uploads.github.com"
+
+#: The variable that asks for a publish where no option can be given.
+PUBLISH_VARIABLE = "HEPHAESTUS_PUBLISH"
+
+#: What is published comes from a clean commit under its tag.
+PUBLISH_POLICY = Policy(dirty=DirtyPolicy.REFUSE, tag=TagPolicy.REQUIRED)
+
+_INDEX_URLS = {"pypi": PYPI_URL, "testpypi": TEST_PYPI_URL}
+
+#: Ambient identity, as the ``id`` library finds it: GitHub Actions (an endpoint) and GitLab (ready tokens).
+_IDENTITY = ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "GITHUB_ACTIONS", "GITLAB_CI")
+_READY_TOKENS = {"pypi": "PYPI_ID_TOKEN", "testpypi": "TESTPYPI_ID_TOKEN", "sigstore": "SIGSTORE_ID_TOKEN"}
+_GITHUB_TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
+
+
+class PublishNotAskedForError(ReleaseError):
+    """Raised when the real world is wanted without anybody having asked for a publish."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="refused: nobody asked for a publish",
+            why="uploads to PyPI and entries in the public transparency log can never be taken back",
+            next_step=f"rehearse with `nox -s release`; publish with `nox -s release -- --publish` "
+            f"or {PUBLISH_VARIABLE}=1",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """That somebody asked for a publish; ``given_by`` says how, for the record."""
+
+    given_by: str
+
+
+def consent(*, option: bool, environ: Mapping[str, str]) -> Consent | None:
+    """The consent given by ``--publish`` or by ``HEPHAESTUS_PUBLISH=1`` (exactly ``1``), or None."""
+    if option:
+        return Consent(given_by="--publish")
+    if environ.get(PUBLISH_VARIABLE) == "1":
+        return Consent(given_by=f"{PUBLISH_VARIABLE}=1")
+    return None
+
+
+def publish_world(
+    *,
+    consent: Consent | None,
+    repository: str,
+    workflow: str,
+    ref: str,
+    environments: Mapping[str, str],
+    state: Path,
+    environ: Mapping[str, str],
+    policy: Policy = PUBLISH_POLICY,
+) -> World:
+    """The world of the real services; raises PublishNotAskedForError without ``consent``.
+
+    ``ref`` is the full ref the job runs on; ``environments`` names the deployment environment per index (``pypi``,
+    ``testpypi``); ``state`` holds the empty homes of children. Identity comes from ``environ`` (the CI's variables)
+    and reaches signers and uploaders only.
+    """
+    if consent is None:
+        raise PublishNotAskedForError
+    homes = state / "home"
+
+    def acting(kind: str, service: str) -> dict[str, str]:
+        names = (*_IDENTITY, _READY_TOKENS[service])
+        identity = {name: environ[name] for name in names if environ.get(name)}
+        return isolated(environ, home=homes / kind, network=True) | identity
+
+    children = {
+        ChildKind.BUILDER: builder(environ),
+        ChildKind.INSTALLER: installer(environ),
+        ChildKind.SIGNER: acting("signer", "sigstore"),
+        ChildKind.UPLOADER: isolated(environ, home=homes / "uploader", network=True),
+        ChildKind.PROBE: isolated(environ, home=homes / "probe", network=True),
+    }
+    used = {*_IDENTITY, *_READY_TOKENS.values(), *_GITHUB_TOKENS}
+    return World(
+        label="publish",
+        indexes={
+            name: Index(
+                name=name,
+                repository=name,
+                simple_url=f"{_INDEX_URLS[name]}/simple/",
+                json_url=f"{_INDEX_URLS[name]}/pypi",
+                audience=name,
+                environment=environment,
+            )
+            for name, environment in environments.items()
+        },
+        github=GitHub(
+            api_url=GITHUB_API_URL,
+            uploads_url=GITHUB_UPLOADS_URL,
+            repository=repository,
+            token=next((environ[name] for name in _GITHUB_TOKENS if environ.get(name)), ""),
+        ),
+        sigstore=Sigstore(),
+        publisher=Publisher(repository=repository, workflow=workflow, ref=ref),
+        policy=policy,
+        children=children,
+        uploaders={name: acting("uploader", name) for name in environments},
+        withheld=tuple(name for name in credential_names(environ) if name not in used),
+    )

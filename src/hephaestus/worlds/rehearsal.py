@@ -1,0 +1,225 @@
+"""The world of stand-ins: same stages, same tools, nothing leaves this machine but reads of dependencies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hephaestus.release.errors import ReleaseError
+from hephaestus.worlds.children import LOOPBACK, builder, credential_names, installer, isolated
+from hephaestus.worlds.hosting import Host
+from hephaestus.worlds.world import (
+    ChildKind,
+    DirtyPolicy,
+    GitHub,
+    Index,
+    Policy,
+    Publisher,
+    Sigstore,
+    TagPolicy,
+    World,
+)
+
+__all__ = ["REHEARSAL_POLICY", "OffLoopbackError", "refuse_off_loopback", "rehearsal_world"]
+
+#: A rehearsal takes the tree as it is, says so, and assumes the tag; ``dataclasses.replace`` changes the rest.
+REHEARSAL_POLICY = Policy(dirty=DirtyPolicy.LABEL, tag=TagPolicy.ASSUMED)
+
+#: The identity variables a rehearsal's signers and uploaders get from the stand-in issuer, and no others.
+_OWN_CREDENTIALS = frozenset({"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"})
+_AUTHORITY_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
+_PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+
+
+class OffLoopbackError(ReleaseError):
+    """Raised when something in a rehearsal's world could reach a real service or holds a real credential."""
+
+    def __init__(self, *, problems: list[str]) -> None:
+        super().__init__(
+            what="refused: this rehearsal could reach a real service",
+            why="a rehearsal must not be able to publish, sign or log in anywhere but at its local stand-ins",
+            details=problems,
+            next_step="this is a defect of the suite: please report it with the lines above; nothing was sent",
+        )
+
+
+def rehearsal_world(
+    *,
+    version: str,
+    commit: str,
+    repository: str,
+    workflow: str,
+    environments: Mapping[str, str],
+    host: Host,
+    environ: Mapping[str, str],
+    tag: str | None = None,
+    policy: Policy = REHEARSAL_POLICY,
+) -> World:
+    """The world behind ``host`` for one release.
+
+    ``commit`` is 40 hex digits; ``repository`` is ``OWNER/NAME``; ``workflow`` the publishing workflow's file name;
+    ``environments`` names the deployment environment per index; ``tag`` defaults to ``v<version>``; ``environ`` is
+    the caller's environment, of which children get what their kind may see. Raises OffLoopbackError,
+    HostSilentError.
+    """
+    publisher = Publisher(
+        repository=repository, workflow=workflow, ref=f"refs/tags/{tag or f'v{version}'}", assumed=True
+    )
+    identity = {
+        "repository": repository,
+        "workflow": workflow,
+        "ref": publisher.ref,
+        "sha": commit,
+        # The workflow runs on the push of a tag (requirement E1).
+        "event_name": "push",
+    }
+    children, uploaders = _environments(host, identity=identity, environments=environments, environ=environ)
+    world = World(
+        label="rehearsal",
+        indexes={
+            name: Index(
+                name=name,
+                repository=name,
+                simple_url=f"{host.url(name)}/simple/",
+                json_url=f"{host.url(name)}/pypi",
+                audience=name,
+                environment=environment,
+            )
+            for name, environment in environments.items()
+        },
+        github=GitHub(
+            api_url=host.url("github"),
+            uploads_url=f"{host.url('github')}/uploads",
+            repository=repository,
+            token=host.github_token,
+        ),
+        sigstore=Sigstore(trust_config=host.trust_config),
+        publisher=publisher,
+        policy=policy,
+        children=children,
+        uploaders=uploaders,
+        addresses=_addresses(host),
+        state=host.state,
+        withheld=_withheld(environ),
+    )
+    refuse_off_loopback(world)
+    return world
+
+
+def refuse_off_loopback(world: World) -> None:
+    """Raise OffLoopbackError unless all writing, signing and logging in of ``world`` ends on this machine.
+
+    Holds for a rehearsal only; a publish is meant to leave.
+    """
+    problems = [*_addresses_off(world), *_trust_off(world.sigstore.trust_config), *_children_off(world)]
+    if problems:
+        raise OffLoopbackError(problems=problems)
+
+
+def _environments(
+    host: Host, *, identity: Mapping[str, Any], environments: Mapping[str, str], environ: Mapping[str, str]
+) -> tuple[dict[ChildKind, dict[str, str]], dict[str, dict[str, str]]]:
+    authority = dict.fromkeys(_AUTHORITY_VARIABLES, str(host.authority))
+    homes = host.state / "home"
+    bare_uploader = isolated(environ, home=homes / "uploader") | authority | {"HTTPS_PROXY": host.url("proxy")}
+    uploaders = {
+        name: bare_uploader | host.job(identity, environment=environment) for name, environment in environments.items()
+    }
+    job = host.job(identity)
+    children = {
+        ChildKind.BUILDER: builder(environ),
+        ChildKind.INSTALLER: installer(environ),
+        # With this authority even a client that ignores its trust configuration cannot talk to a real service.
+        ChildKind.SIGNER: isolated(environ, home=homes / "signer") | authority | job,
+        ChildKind.UPLOADER: bare_uploader | job,
+        ChildKind.PROBE: isolated(environ, home=homes / "probe"),
+    }
+    return children, uploaders
+
+
+def _addresses(host: Host) -> dict[str, str]:
+    """Every address of this start, and its name that may be kept."""
+    named = {str(host.state): "<stand-ins>"}
+    for name, port in host.ports.items():
+        named[host.url(name)] = f"standin://{name}"
+        for loopback in LOOPBACK:
+            named[f"{loopback}:{port}"] = f"standin-{name}"
+    return named
+
+
+def _withheld(environ: Mapping[str, str]) -> tuple[str, ...]:
+    names = credential_names(environ)
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    return (*names, "~/.pypirc") if home and (Path(home) / ".pypirc").exists() else names
+
+
+def _on_loopback(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname in LOOPBACK
+    except ValueError:
+        return False
+
+
+def _addresses_off(world: World) -> Iterator[str]:
+    for index in world.indexes.values():
+        for url in (index.simple_url, index.json_url):
+            if not _on_loopback(url):
+                yield f"index {index.name} is read at {url}"
+        if index.name not in world.uploaders:
+            yield f"index {index.name} has no uploader's environment of its own"
+    for url in (world.github.api_url, world.github.uploads_url):
+        if not _on_loopback(url):
+            yield f"GitHub is reached at {url}"
+
+
+def _trust_off(path: Path | None) -> Iterator[str]:
+    if path is None:
+        yield "no trust configuration: signing would go to the public Sigstore"
+        return
+    try:
+        signing = json.loads(path.read_bytes())["signingConfig"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        yield f"the trust configuration cannot be read: {type(error).__name__}"
+        return
+    urls = [url for url in _urls(signing) if not _on_loopback(url)]
+    yield from (f"the trust configuration signs at {url}" for url in urls)
+
+
+def _urls(document: Any) -> Iterator[str]:
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if key == "url" and isinstance(value, str):
+                yield value
+            else:
+                yield from _urls(value)
+    elif isinstance(document, list):
+        for item in document:
+            yield from _urls(item)
+
+
+def _children_off(world: World) -> Iterator[str]:
+    named = [
+        *((str(kind), environment) for kind, environment in world.children.items()),
+        *((f"uploader of {name}", environment) for name, environment in world.uploaders.items()),
+    ]
+    for who, environment in named:
+        acting = who.startswith(("signer", "uploader"))
+        for name in credential_names(environment):
+            if not (acting and name in _OWN_CREDENTIALS):
+                yield f"{who}: {name} reaches this child"
+        if not acting:
+            continue
+        if not _on_loopback(environment.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")):
+            yield f"{who}: its identity does not come from the loopback"
+        proxies = {name: value for name, value in environment.items() if name.upper() in _PROXY_VARIABLES}
+        for name, value in proxies.items():
+            if not _on_loopback(value):
+                yield f"{who}: {name} leads off this machine"
+        if who.startswith("uploader") and "HTTPS_PROXY" not in proxies:
+            yield f"{who}: not led through the stand-ins' proxy"
+        for name in _AUTHORITY_VARIABLES:
+            if not environment.get(name):
+                yield f"{who}: {name} is not set, so real services would be trusted"
