@@ -37,9 +37,9 @@ class CarelessSigner:
     def __init__(self, sigstore: Sigstore, token: str, *, version: int = 2) -> None:
         self._sigstore = sigstore
         self._version = version
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.key = ec.generate_private_key(ec.SECP256R1())
         request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-        pem = request.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        pem = request.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         answer = _posted(
             sigstore.fulcio(
                 Request(
@@ -56,7 +56,7 @@ class CarelessSigner:
     def sign(self, content: bytes) -> dict[str, Any]:
         """A bundle (v0.3) with a signature over ``content``."""
         digest = hashlib.sha256(content).digest()
-        signature = self._key.sign(content, ec.ECDSA(hashes.SHA256()))
+        signature = self.key.sign(content, ec.ECDSA(hashes.SHA256()))
         message = {
             "messageDigest": {"algorithm": "SHA2_256", "digest": _base64(digest)},
             "signature": _base64(signature),
@@ -68,7 +68,7 @@ class CarelessSigner:
         """A bundle (v0.3) with a DSSE envelope around an in-toto ``statement``."""
         payload = json.dumps(statement).encode()
         encoded = pre_authentication_encoding(_IN_TOTO, payload)
-        signature = self._key.sign(encoded, ec.ECDSA(hashes.SHA256()))
+        signature = self.key.sign(encoded, ec.ECDSA(hashes.SHA256()))
         envelope = {
             "payload": _base64(payload),
             "payloadType": _IN_TOTO,

@@ -168,7 +168,7 @@ def _canonical(proposed: dict[str, Any]) -> bytes:
     if not isinstance(spec, dict):
         raise RefusedError("spec is missing")
     kind, version = proposed.get("kind"), proposed.get("apiVersion")
-    if kind not in _KINDS or version != "0.0.1":
+    if not isinstance(kind, str) or kind not in _KINDS or version != "0.0.1":
         raise RefusedError(f"entries of kind {kind}, version {version} are not taken")
     return rfc8785.dumps({"apiVersion": version, "kind": kind, "spec": _KINDS[kind](spec)})
 
@@ -216,4 +216,4 @@ def _dsse(spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_KINDS: dict[object, Callable[[dict[str, Any]], dict[str, Any]]] = {"hashedrekord": _hashedrekord, "dsse": _dsse}
+_KINDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"hashedrekord": _hashedrekord, "dsse": _dsse}

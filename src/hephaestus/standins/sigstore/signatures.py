@@ -31,20 +31,24 @@ class Verifier:
     @classmethod
     def from_pem(cls, pem: bytes) -> Verifier:
         """From a PEM certificate or public key; raises RefusedError."""
+        key: object
         try:
             if b"-----BEGIN CERTIFICATE-----" in pem:
-                return cls._of(x509.load_pem_x509_certificate(pem).public_key())
-            return cls._of(serialization.load_pem_public_key(pem))
+                key = x509.load_pem_x509_certificate(pem).public_key()
+            else:
+                key = serialization.load_pem_public_key(pem)
         except (ValueError, UnsupportedAlgorithm) as error:
             raise RefusedError("the verifier is neither a certificate nor a public key") from error
+        return cls._of(key)
 
     @classmethod
     def from_der_certificate(cls, der: bytes) -> Verifier:
         """From a DER certificate; raises RefusedError."""
         try:
-            return cls._of(x509.load_der_x509_certificate(der).public_key())
+            key = x509.load_der_x509_certificate(der).public_key()
         except (ValueError, UnsupportedAlgorithm) as error:
             raise RefusedError("the verifier is not a certificate") from error
+        return cls._of(key)
 
     @classmethod
     def _of(cls, key: object) -> Verifier:
