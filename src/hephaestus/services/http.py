@@ -181,6 +181,16 @@ class HttpClient:
 
         return self._patiently(once, repeat=True)
 
+    def pause(self, attempt: int) -> bool:
+        """Wait as before another attempt after ``attempt`` ones; False, at once, when the patience has ended.
+
+        For callers who must look before they send something again.
+        """
+        if attempt >= self._patience.attempts:
+            return False
+        self._sleep(self._patience.wait(attempt, asked=None, jitter=self._jitter()))
+        return True
+
     def _patiently(self, once: Callable[[], _Result], *, repeat: bool) -> _Result:
         """Run ``once`` until it succeeds, fails for good, or the patience ends."""
         waited, attempt = 0.0, 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hephaestus.services.errors import AnswerTooLarge, DownloadMismatch
 
-__all__ = ["Downloaded", "FileBody", "Progress", "Promise"]
+__all__ = ["Downloaded", "FileBody", "Progress", "Promise", "sha256_of"]
 
 Progress = Callable[[int, int], None]
 """Called with the bytes moved so far and the bytes in all (0 when not known)."""
@@ -96,3 +96,9 @@ class Promise:
             raise DownloadMismatch(url=url, subject="its size", expected=expected, actual=f"{size} bytes")
         if self.sha256 is not None and sha256 != self.sha256:
             raise DownloadMismatch(url=url, subject="its SHA-256", expected=self.sha256, actual=sha256)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
