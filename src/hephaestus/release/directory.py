@@ -28,6 +28,14 @@ STAGES = (
     "github-release", "verify",
 )  # fmt: skip
 
+#: Where each stage puts its files. Without its receipt they are nobody's: the stage looks at them again.
+_TERRITORY: Mapping[str, tuple[str, ...]] = {
+    "build": ("dist/", "SHA256SUMS"),
+    "sign": ("bundles/", "attestations/"),
+    "wheelhouse": ("wheelhouse/",),
+    "sign-wheelhouse": ("bundles/",),
+}
+
 _STAGED = ".staged"
 _RECEIPTS = "receipts"
 _SUMMARY = "summary.json"
@@ -103,13 +111,22 @@ class ReleaseDirectory:
         return files
 
     def damage(self, *, of: Mapping[str, str] | None = None) -> list[Finding]:
-        """Hold the folder against its receipts, or only the files of ``of`` (paths to digests) against theirs."""
+        """Hold the folder against its receipts, or only the files of ``of`` (paths to digests) against theirs.
+
+        A file no receipt names is foreign, unless it lies where a stage without a receipt puts its own: that stage
+        makes it anew or proves it again, and until then no other stage takes it.
+        """
         expected = self.manifest() if of is None else of
+        unvouched = tuple(
+            place for stage, places in _TERRITORY.items() if self.receipt(stage) is None for place in places
+        )
         known = {f"{_RECEIPTS}/{stage}.json" for stage in STAGES} | {_SUMMARY}
         present: dict[str, str | None] = {}
         for path in self._walk():
             name = path.relative_to(self.path).as_posix()
             if name in known or (of is not None and name not in of):
+                continue
+            if name not in expected and name.startswith(unvouched):
                 continue
             regular = path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1
             present[name] = digest_of(path) if regular else None
