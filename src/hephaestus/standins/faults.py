@@ -10,7 +10,7 @@ from dataclasses import dataclass
 __all__ = ["Fault", "FaultSyntaxError", "Faults"]
 
 _GRAMMAR = re.compile(
-    r"(?P<service>[a-z]+):(?P<kind>[a-z0-9-]+)(?:=(?P<value>[^@]+?))?(?:@(?P<at>[1-9]\d*))?(?:x(?P<times>[1-9]\d*))?\Z"
+    r"(?P<service>[a-z]+):(?P<kind>[a-z0-9-]+?)(?:=(?P<value>[^@]+?))?(?:@(?P<at>[1-9]\d*))?(?:x(?P<times>[1-9]\d*))?\Z"
 )
 
 

@@ -1,0 +1,118 @@
+"""Real clients against real listeners on the loopback; time is told and spent by the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from hephaestus.services.github import GitHubClient
+from hephaestus.services.http import HttpClient
+from hephaestus.services.patience import Patience
+from hephaestus.standins.faults import Fault, Faults
+from hephaestus.standins.github import GitHub
+from hephaestus.standins.http import Handler, Listener, Request, Response
+
+TOKEN = "ghs_" + "a" * 36
+REPOSITORY = "Owner/project"
+
+
+@dataclass
+class Time:
+    """A clock that moves only when somebody sleeps."""
+
+    now: float = 1_800_000_000.0
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def http(time: Time) -> Iterator[HttpClient]:
+    patience = Patience(connect_seconds=2, silence_seconds=0.2, attempts=3)
+    with HttpClient(
+        user_agent="hephaestus-tests", patience=patience, sleep=time.sleep, clock=time, jitter=lambda: 0.0
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Handler], Listener]]:
+    listeners: list[Listener] = []
+
+    def start(handler: Handler) -> Listener:
+        listeners.append(Listener(handler))
+        return listeners[-1]
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+@dataclass
+class Site:
+    """The GitHub stand-in behind a listener, what it was asked, and clients for it."""
+
+    github: GitHub
+    faults: Faults
+    http: HttpClient
+    listener: Listener | None = None
+    requests: list[Request] = field(default_factory=list)
+    before: Callable[[Request], Response | None] | None = None
+
+    def handle(self, request: Request) -> Response:
+        self.requests.append(request)
+        answer = self.before(request) if self.before else None
+        return answer or self.github.handle(request)
+
+    def client(self, *, token: str | None = TOKEN, repository: str = REPOSITORY) -> GitHubClient:
+        assert self.listener is not None
+        url = self.listener.url
+        return GitHubClient(url, f"{url}/uploads", repository, token, http=self.http)
+
+    def fault(self, *texts: str) -> None:
+        self.faults.arm([Fault.parse(text) for text in texts])
+
+    def asked(self, method: str) -> list[str]:
+        return [request.path for request in self.requests if request.method == method]
+
+
+@pytest.fixture
+def site(tmp_path: Path, http: HttpClient, time: Time, serve: Callable[[Handler], Listener]) -> Site:
+    faults = Faults()
+    github = GitHub(
+        tmp_path / "github",
+        repository=REPOSITORY,
+        token=TOKEN,
+        read_token="ghs_" + "r" * 36,
+        clock=time,
+        faults=faults,
+    )
+    github.push(["1" * 40, "2" * 40])
+    github.push_tag("v1.0", "2" * 40)
+    made = Site(github=github, faults=faults, http=http)
+    made.listener = serve(made.handle)
+    return made
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    made = []
+    for name, content in (("a-1.0.tar.gz", b"sdist" * 1000), ("a-1.0-py3-none-any.whl", b"wheel" * 700_000)):
+        made.append(folder / name)
+        made[-1].write_bytes(content)
+    return made
