@@ -27,7 +27,6 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hephaestus.standins.activity import Activity, Retired
-from hephaestus.standins.assembly import open_services
 from hephaestus.standins.control import Control
 from hephaestus.standins.faults import Faults
 from hephaestus.standins.http import Handler, Listener, Request, Response
@@ -114,9 +113,11 @@ class HostProcess:
         )
         tls = certificate.context()
         ports: dict[str, int] = {}
+        listeners: list[Listener] = []
+        stack.callback(_close, listeners)
 
         def listen(name: str, listener: Listener) -> Listener:
-            stack.callback(listener.close)
+            listeners.append(listener)
             ports[name] = listener.port
             return listener
 
@@ -198,6 +199,15 @@ class HostProcess:
         self._journal.record(service="proxy", method="CONNECT", host=name, path="", status=status)
 
 
+def _close(listeners: Sequence[Listener]) -> None:
+    """Close all at once: each one's thread looks only now and then whether it is to end."""
+    closers = [threading.Thread(target=listener.close) for listener in listeners]
+    for closer in closers:
+        closer.start()
+    for closer in closers:
+        closer.join()
+
+
 def _by_host_name(handlers: Mapping[str, Handler], *, default: str) -> Handler:
     index_of = {name: index for index, names in INDEX_NAMES.items() for name in names}
 
@@ -212,6 +222,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(sys.argv[1:] if arguments is None else arguments)
     if not options.foreground and not _detach():
         return 0
+    # Imported here: the starter's process is done before these libraries are loaded.
+    from hephaestus.standins.assembly import open_services
+
     os.umask(0o077)
     os.chdir("/")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from hephaestus.standins.http import Handler
@@ -35,14 +35,16 @@ class Configuration:
     @classmethod
     def read(cls, content: bytes) -> Configuration:
         """Read the JSON that ``write`` makes; raises ValueError for anything else."""
-        try:
-            read = cls(**json.loads(content))
-        except TypeError as error:
-            raise ValueError(str(error)) from error
-        texts = (read.project, read.repository, read.workflow, *read.environments.values())
-        if not all(isinstance(text, str) for text in texts) or set(read.environments) != set(INDEX_NAMES):
-            raise ValueError("project, repository, workflow and one environment per index must be text")
-        return read
+        table = json.loads(content)
+        if not isinstance(table, dict) or set(table) != {field.name for field in fields(cls)}:
+            raise ValueError("exactly project, repository, workflow and environments are needed")
+        environments = table["environments"]
+        if not isinstance(environments, dict) or set(environments) != set(INDEX_NAMES):
+            raise ValueError("environments must name one environment per index")
+        texts = [table["project"], table["repository"], table["workflow"], *environments.values()]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("project, repository, workflow and environments must be text")
+        return cls(**table)
 
     def write(self) -> bytes:
         """Canonical JSON: equal configurations have equal bytes."""
