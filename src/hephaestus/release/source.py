@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hephaestus.release.errors import ReleaseError
 
 __all__ = ["Source", "SourceError", "export", "read_source"]
+
+#: Variables that would turn git to another repository than the project's: set inside of git hooks.
+_ELSEWHERE = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+)
+
+#: What the files of an export may not depend on: this machine's line ends and umask.
+_SAME_EVERYWHERE = ("-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "tar.umask=0022")
 
 #: Zip cannot hold a time before this one (1980-01-01T00:00:00Z).
 EARLIEST_EPOCH = 315_532_800
@@ -30,8 +46,10 @@ class SourceError(ReleaseError):
 class Source:
     """What is built. ``tree`` is git's id of exactly the files that go into the build.
 
-    ``dirty`` names what differs from ``commit`` (in which case ``tree`` is the work tree's). ``prefix`` is the
-    project's folder within the repository (empty, or ending in ``/``). ``epoch`` is the commit's time.
+    ``dirty`` names what differs from ``commit`` (in which case ``tree`` is the work tree's), each entry with git's
+    letters before it. ``prefix`` is the project's folder within the repository (empty, or ending in ``/``).
+    ``epoch`` is the commit's time, or SOURCE_DATE_EPOCH where that is set. ``submodules`` names those with changes
+    of their own, which no snapshot of this repository can hold.
     """
 
     root: Path
@@ -43,12 +61,11 @@ class Source:
     tags: tuple[str, ...]
     branch: str
     shallow: bool
+    submodules: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """Twelve characters that name this source: they change with any file and with the commit."""
-        import hashlib
-
         return hashlib.sha256(f"{self.commit} {self.tree} {self.prefix}".encode()).hexdigest()[:12]
 
 
@@ -57,16 +74,15 @@ def read_source(root: Path) -> Source:
     facts = _git(root, "rev-parse", "--show-prefix", "--is-shallow-repository", "HEAD").splitlines()
     prefix, shallow, commit = (facts if len(facts) == 3 else ["", *facts])[:3]
     status = _git(
-        root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignore-submodules=none", "--", "."
+        root, "status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=none", "--", "."
     )
-    dirty = tuple(entry for entry in _entries(status))
-    show = _git(root, "show", "-s", "--format=%ct%n%T", "HEAD").split()
-    tags = tuple(_git(root, "tag", "--points-at", "HEAD").split())
-    branch = _git(root, "branch", "--show-current").strip()
-    tree = _snapshot(root) if dirty else show[1]
-    epoch = _epoch(int(show[0]))
+    dirty, submodules = _entries(status)
+    tree = _snapshot(root, prefix) if dirty else _git(root, "rev-parse", f"HEAD:{prefix.rstrip('/')}").strip()
     return Source(
-        root=root, commit=commit, tree=tree, prefix=prefix, epoch=epoch, dirty=dirty, tags=tags, branch=branch,
+        root=root, commit=commit, tree=tree, prefix=prefix, dirty=dirty, submodules=submodules,
+        epoch=_epoch(int(_git(root, "show", "-s", "--format=%ct", "HEAD"))),
+        tags=tuple(_git(root, "tag", "--points-at", "HEAD").split()),
+        branch=_git(root, "branch", "--show-current").strip(),
         shallow=shallow == "true",
     )  # fmt: skip
 
@@ -77,8 +93,6 @@ def export(source: Source, target: Path) -> None:
     ``git archive`` honours ``export-ignore``; file times are the commit's. Raises SourceError.
     """
     target.mkdir(parents=True, exist_ok=True)
-    whole = source.tree if source.dirty else source.commit
-    treeish = f"{whole}:{source.prefix.rstrip('/')}" if source.prefix else whole
 
     def dated(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
         # git archive dates the members of a tree with the present (its --mtime is newer than many a git).
@@ -87,12 +101,35 @@ def export(source: Source, target: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch) / "source.tar"
         with _objects(source.root) as environment:
-            if source.dirty:
-                _snapshot(source.root, environment)
-            top = Path(_git(source.root, "rev-parse", "--show-toplevel").strip())
-            _git(top, "archive", "--format=tar", f"--output={archive}", treeish, environment=environment)
+            if source.dirty and _snapshot(source.root, source.prefix, environment) != source.tree:
+                raise SourceError(
+                    what="the work tree changed while the release was being prepared",
+                    why="what was checked and recorded would not be what is built",
+                    next_step="let edits come to rest, then run the same command again",
+                )
+            # A commit, unlike a tree, lets git fill in `export-subst` places.
+            treeish = source.tree if source.dirty or source.prefix else source.commit
+            top = Path(_git(source.root, "rev-parse", "--show-toplevel").rstrip("\n"))
+            _git(
+                top, "archive", "--format=tar", f"--output={archive}", treeish,
+                environment=environment, settings=_SAME_EVERYWHERE,
+            )  # fmt: skip
+        _unpack(archive, target, dated)
+
+
+def _unpack(archive: Path, target: Path, dated: Callable[[tarfile.TarInfo, str], tarfile.TarInfo | None]) -> None:
+    try:
         with tarfile.open(archive) as tar:
-            tar.extractall(target, filter=dated)
+            tar.extractall(target, filter=dated)  # noqa: S202 - `dated` is the data filter
+    except tarfile.FilterError as error:
+        raise SourceError(
+            what=f"the source cannot be exported: {error}",
+            why="a link that leads out of the project means something else on every machine",
+            next_step="replace the link by what it points to, or mark it `export-ignore` in .gitattributes",
+        ) from error
+    # The extraction filter leaves folders to the umask; backends that pack folders pack their modes too.
+    for folder in [target, *(path for path in target.rglob("*") if path.is_dir() and not path.is_symlink())]:
+        folder.chmod(0o755)
 
 
 def _epoch(commit_time: int) -> int:
@@ -108,15 +145,29 @@ def _epoch(commit_time: int) -> int:
     return int(given)
 
 
-def _entries(status: str) -> list[str]:
-    entries, fields = [], iter(status.split("\0"))
+def _entries(status: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Read ``git status --porcelain=v2 -z``: what differs, and which submodules have changes of their own."""
+    entries: list[str] = []
+    submodules: list[str] = []
+    fields = iter(status.split("\0"))
     for entry in fields:
-        if not entry:
-            continue
-        entries.append(f"{entry[:2].strip()} {entry[3:]}")
-        if "R" in entry[:2] or "C" in entry[:2]:
-            next(fields, None)
-    return entries
+        kind = entry[:1]
+        if kind in ("1", "2", "u"):
+            # Fields before the path: 8 of an ordinary entry, 9 of a renamed one, 10 of an unmerged one.
+            words = entry.split(" ", {"1": 8, "2": 9, "u": 10}[kind])
+            letters, submodule, path = words[1].replace(".", ""), words[2], _printable(words[-1])
+            entries.append(f"{letters} {path}")
+            if submodule.startswith("S") and submodule[2:] != "..":
+                submodules.append(path)
+            if kind == "2":
+                next(fields, None)
+        elif kind == "?":
+            entries.append(f"?? {_printable(entry[2:])}")
+    return tuple(entries), tuple(submodules)
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class _objects:  # noqa: N801 - reads as the function it is
@@ -128,33 +179,46 @@ class _objects:  # noqa: N801 - reads as the function it is
     def __enter__(self) -> dict[str, str]:
         self._scratch = tempfile.TemporaryDirectory()
         folder = Path(self._scratch.name)
-        git = self._root / _git(self._root, "rev-parse", "--git-dir").strip()
-        common = self._root / _git(self._root, "rev-parse", "--git-common-dir").strip()
+        git = self._root / _git(self._root, "rev-parse", "--git-dir").rstrip("\n")
+        common = self._root / _git(self._root, "rev-parse", "--git-common-dir").rstrip("\n")
         if (git / "index").is_file():
             shutil.copy2(git / "index", folder / "index")
         (folder / "objects").mkdir()
         return {
-            **os.environ,
+            **_environment(),
             "GIT_INDEX_FILE": str(folder / "index"),
             "GIT_OBJECT_DIRECTORY": str(folder / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(common / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(common / "objects"),
         }
 
     def __exit__(self, *_: object) -> None:
         self._scratch.cleanup()
 
 
-def _snapshot(root: Path, environment: dict[str, str] | None = None) -> str:
+def _quoted(path: Path) -> str:
+    """One entry of a list of object folders: git takes ``:`` apart unless the entry is in double quotes."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"' if os.name == "posix" else str(path)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _ELSEWHERE} | {"LC_ALL": "C"}
+
+
+def _snapshot(root: Path, prefix: str, environment: dict[str, str] | None = None) -> str:
+    """Git's id of the project's folder as it stands in the work tree, ignored files left out."""
     if environment is None:
         with _objects(root) as fresh:
-            return _snapshot(root, fresh)
-    top = Path(_git(root, "rev-parse", "--show-toplevel").strip())
-    _git(top, "add", "--all", "--", ".", environment=environment)
-    return _git(top, "write-tree", environment=environment).strip()
+            return _snapshot(root, prefix, fresh)
+    _git(root, "add", "--all", "--", ".", environment=environment)
+    whole = _git(root, "write-tree", environment=environment).strip()
+    return _git(root, "rev-parse", f"{whole}:{prefix.rstrip('/')}", environment=environment).strip()
 
 
-def _git(root: Path, *arguments: str, environment: dict[str, str] | None = None) -> str:
-    command: Sequence[str] = ("git", "-c", "core.quotePath=false", *arguments)
+def _git(root: Path, *arguments: str, environment: dict[str, str] | None = None, settings: Sequence[str] = ()) -> str:
+    # Without optional locks `git status` writes nothing: the index keeps its bytes.
+    command = ("git", "--no-optional-locks", "-c", "core.quotePath=false", *settings, *arguments)
+    environment = environment if environment is not None else _environment()
     try:
         done = subprocess.run(
             command, cwd=root, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL
