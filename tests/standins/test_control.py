@@ -40,12 +40,14 @@ class Desk:
         self.faults = Faults()
         self.journal = Journal(folder / "journal.jsonl", clock=Clock())
         self.stopped = threading.Event()
+        self.pushed: list[tuple[str, ...]] = []
         self.control = Control(
             secret=SECRET,
             about={"pid": 7},
             faults=self.faults,
             journal=self.journal,
             job=_job,
+            push=lambda commits, tag: self.pushed.append((*commits, tag)),
             stop=self.stopped.set,
         )
 
@@ -104,9 +106,17 @@ def test_a_job_gets_its_variables(desk: Desk) -> None:
     assert desk.ask("POST", "/job", body) == (200, {"WHO": "o/r pypi"})
 
 
+def test_a_push_reaches_the_forge(desk: Desk) -> None:
+    """Commits and tag are handed on in order."""
+    assert desk.ask("POST", "/push", b'{"commits": ["a", "b"], "tag": "v1"}') == (200, {})
+    assert desk.pushed == [("a", "b", "v1")]
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
+        ("/push", b'{"commits": 3, "tag": "v1"}'),
+        ("/push", b'{"commits": ["a"]}'),
         ("/faults", b""),
         ("/faults", b"[]"),
         ("/faults", b"{}"),

@@ -37,6 +37,7 @@ def _services(faults: Faults, github_token: str) -> Services:
         handlers={name: _echo(name) for name in names},
         trust_config=lambda urls: {"urls": dict(urls)},
         job=lambda url, identity, environment: {"URL": url, "ENVIRONMENT": environment, **identity},
+        push=lambda commits, tag: None,
     )
 
 

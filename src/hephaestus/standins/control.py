@@ -5,17 +5,20 @@ from __future__ import annotations
 import hmac
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hephaestus.standins.faults import Fault, Faults, FaultSyntaxError
 from hephaestus.standins.http import Request, Response
 from hephaestus.standins.journal import Journal
 
-__all__ = ["Control", "Job"]
+__all__ = ["Control", "Job", "Push"]
 
 #: Makes the environment of a workflow job: identity claims and the deployment environment's name or ``-``.
 Job = Callable[[Mapping[str, Any], str], Mapping[str, str]]
+
+#: Puts commits, oldest first, and a tag on the last of them, on the GitHub stand-in.
+Push = Callable[[Sequence[str], str], None]
 
 
 class Control:
@@ -23,7 +26,8 @@ class Control:
 
     GET /ping says ``about``; POST /faults arms ``{"key": ..., "faults": [...]}`` unless that key is armed
     already, so that many sessions of one run arm once; GET /journal?after=N; POST /job returns the variables of
-    one workflow job; POST /shutdown calls ``stop``.
+    one workflow job; POST /push puts ``{"commits": [...], "tag": ...}`` on the GitHub stand-in; POST /shutdown
+    calls ``stop``.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class Control:
         faults: Faults,
         journal: Journal,
         job: Job,
+        push: Push,
         stop: Callable[[], None],
     ) -> None:
         self._secret = secret
@@ -41,6 +46,7 @@ class Control:
         self._faults = faults
         self._journal = journal
         self._job = job
+        self._push = push
         self._stop = stop
         self._lock = threading.Lock()
         self._armed = ""
@@ -63,12 +69,16 @@ class Control:
                 case "POST", "/job":
                     asked = json.loads(request.body)
                     return _answer(self._job(asked["identity"], asked["environment"]))
+                case "POST", "/push":
+                    asked = json.loads(request.body)
+                    self._push([str(commit) for commit in asked["commits"]], str(asked["tag"]))
+                    return _answer({})
                 case "POST", "/shutdown":
                     self._stop()
                     return _answer({}, status=202)
         except FaultSyntaxError as error:
             return _answer({"error": f"not a fault: {error}"}, status=400)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             return _answer({"error": f"not understood: {type(error).__name__}: {error}"}, status=400)
         return _answer({"error": "no such control"}, status=404)
 

@@ -139,6 +139,7 @@ class HostProcess:
             faults=self._faults,
             journal=self._journal,
             job=lambda identity, environment: services.job(urls["oidc"], identity, environment),
+            push=services.push,
             stop=self.stop,
         )
         listen("control", Listener(self._guarded(control.handle)))

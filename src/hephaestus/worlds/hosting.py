@@ -98,6 +98,10 @@ class Host:
         answer = self.ask("POST", "/job", {"identity": dict(identity), "environment": environment})
         return {name: str(value) for name, value in answer.items()}
 
+    def push(self, commits: Sequence[str], *, tag: str) -> None:
+        """Put commits (oldest first) and a tag on the last of them on the GitHub stand-in, as ``git push`` would."""
+        self.ask("POST", "/push", {"commits": list(commits), "tag": tag})
+
     def arm(self, faults: Sequence[str], *, run: str = "") -> None:
         """Replace the armed faults; nothing happens when the same ``run`` has armed the same ones already."""
         key = hashlib.sha256(json.dumps([run, *faults]).encode()).hexdigest()

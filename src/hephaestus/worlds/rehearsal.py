@@ -58,16 +58,16 @@ def rehearsal_world(
     tag: str | None = None,
     policy: Policy = REHEARSAL_POLICY,
 ) -> World:
-    """The world behind ``host`` for one release.
+    """The world behind ``host`` for one release, in which the commit and its tag have been pushed to GitHub.
 
     ``commit`` is 40 hex digits; ``repository`` is ``OWNER/NAME``; ``workflow`` the publishing workflow's file name;
     ``environments`` names the deployment environment per index; ``tag`` defaults to ``v<version>``; ``environ`` is
     the caller's environment, of which children get what their kind may see. Raises OffLoopbackError,
     HostSilentError.
     """
-    publisher = Publisher(
-        repository=repository, workflow=workflow, ref=f"refs/tags/{tag or f'v{version}'}", assumed=True
-    )
+    tag = tag or f"v{version}"
+    host.push([commit], tag=tag)
+    publisher = Publisher(repository=repository, workflow=workflow, ref=f"refs/tags/{tag}", assumed=True)
     identity = {
         "repository": repository,
         "workflow": workflow,
