@@ -47,6 +47,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(problem=message)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        del status
         raise HelpAsked(message or "")
 
     def print_help(self, file: object = None) -> None:

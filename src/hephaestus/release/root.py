@@ -92,7 +92,7 @@ class ReleaseRoot:
         """Where the stand-ins of the rehearsal of ``source`` keep their state."""
         return self.releases / "standins" / source
 
-    def open_world(self, version: str, source: str) -> None:
+    def open_world(self, version: str, source: str, *, commit: str = "") -> None:
         """Make ``release/rehearsal/<version>`` the directory of ``source``.
 
         A directory of another source is set aside under ``former/``, from where the same source gets it back;
@@ -113,7 +113,9 @@ class ReleaseRoot:
         if back.is_dir():
             back.replace(current)
             boundary(f"brought back {version}")
-        write_text(self._pointer_path(version), json.dumps({"version": version, "source": source}) + "\n")
+        write_text(
+            self._pointer_path(version), json.dumps({"version": version, "source": source, "commit": commit}) + "\n"
+        )
         self._prune(former)
 
     def _prune(self, former: Path) -> None:

@@ -67,7 +67,7 @@ class SealedSignaturesError(ReleaseError):
 
     def __init__(self, *, stage: str, missing: list[str], where: list[str]) -> None:
         super().__init__(
-            what=f"{stage}: {len(missing)} signatures are missing, and this version is already on {' and '.join(where)}",
+            what=f"{stage}: {len(missing)} signatures are missing, and this version is on {', '.join(where)} already",
             why="an index takes attestations only with the upload; new ones would not be those it serves",
             details=missing,
             next_step="restore the files from the artifact of the run that signed, or release a new version",

@@ -1,0 +1,1 @@
+"""What this project's own noxfile needs for its development."""

@@ -1,0 +1,59 @@
+"""The development sessions: lint, types, tests, locks - each in an environment from a hash-locked list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+__all__ = ["development_sessions"]
+
+_LOCKS = Path("dev")
+
+
+def development_sessions() -> None:
+    """Register lint, types, tests and lock."""
+    nox.session(name="lint", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(lint)
+    nox.session(name="types", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(types)
+    nox.session(name="tests", venv_backend="uv|virtualenv", reuse_venv=True, requires=["lint", "types"], default=False)(
+        tests
+    )
+    nox.session(name="lock", python=False, default=False)(lock)
+
+
+def lint(session: nox.Session) -> None:
+    """Check style (ruff), formatting, and the directions of imports (import-linter)."""
+    _install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", env={"PYTHONPATH": "src"})
+
+
+def types(session: nox.Session) -> None:
+    """Check types (mypy, strict)."""
+    _install(session, "types")
+    session.run("mypy")
+
+
+def tests(session: nox.Session) -> None:
+    """Run the whole test suite; arguments after `--` go to pytest."""
+    _install(session, "tests")
+    session.run("python", "-m", "pytest", *(session.posargs or ["-n", "2", "--dist", "worksteal"]))
+
+
+def lock(session: nox.Session) -> None:
+    """Make every lock again with uv: newest versions at least seven days old, all with hashes."""
+    import datetime
+
+    cutoff = (datetime.datetime.now(tz=datetime.UTC) - datetime.timedelta(days=7)).date().isoformat()
+    for source in sorted([*_LOCKS.glob("*.in"), *Path("src/hephaestus/toolchain/locks").glob("*.in")]):
+        session.run(
+            "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes",
+            "--only-binary", ":all:", "--no-emit-index-url", "--no-header", "--upgrade", "--exclude-newer", cutoff,
+            str(source), "--output-file", str(source.with_suffix(".txt")), external=True,
+        )  # fmt: skip
+
+
+def _install(session: nox.Session, name: str) -> None:
+    path = _LOCKS / f"{name}.txt"
+    session.install("--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", str(path))

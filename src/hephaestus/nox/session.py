@@ -1,0 +1,158 @@
+"""The body of a stage's session: read the project, open the world, hold the lock, run the stage, tell the story."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hephaestus.release.errors import ReleaseError
+
+if TYPE_CHECKING:
+    import nox
+
+    from hephaestus.nox.posargs import Request
+    from hephaestus.release.project import Project
+    from hephaestus.release.root import ReleaseRoot
+    from hephaestus.stages.runner import Outcome
+    from hephaestus.stages.stage import Stage
+
+__all__ = ["finish", "run"]
+
+
+def run(session: nox.Session, make: Callable[[], Stage]) -> None:
+    """Run one stage in its session. Every foreseeable failure ends in ``session.error`` with its whole message."""
+    from hephaestus.nox.environment import refuse_unreal
+    from hephaestus.nox.posargs import HelpAsked, parse
+    from hephaestus.release import boundary
+    from hephaestus.release.project import read_project
+    from hephaestus.report.annotations import annotate
+
+    stage = make()
+    try:
+        refuse_unreal(session, stage.name)
+        request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
+        boundary.arm(request.boundary)
+        outcome = _staged(session, stage, read_project(Path.cwd()), request)
+    except HelpAsked as asked:
+        session.skip(f"\n{asked}")
+    except ReleaseError as error:
+        annotate(stage.name, error)
+        session.error(_message(stage.name, error))
+    if outcome.state != "done":
+        session.skip(f"{stage.name}: {outcome.reason}")
+
+
+def finish(session: nox.Session) -> None:
+    """The body of ``release``: everything it requires has ended well; show and write the summary."""
+    from hephaestus.nox.posargs import HelpAsked, parse
+    from hephaestus.release.project import read_project
+    from hephaestus.report import summary
+
+    try:
+        request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
+        project = read_project(Path.cwd())
+        directory = _root(project, request).directory(project.version)
+        told = summary.summarize(project, directory, world="publish" if request.publish else "rehearsal")
+        summary.write(told, directory)
+    except HelpAsked as asked:
+        session.skip(f"\n{asked}")
+    except ReleaseError as error:
+        session.error(_message("release", error))
+    sys.stderr.write(summary.render(told))
+
+
+def _staged(session: nox.Session, stage: Stage, project: Project, request: Request) -> Outcome:
+    from hephaestus.nox.environment import provision
+    from hephaestus.release.source import read_source
+    from hephaestus.report import summary
+    from hephaestus.report.terminal import Terminal
+    from hephaestus.stages.runner import run_stage
+    from hephaestus.stages.stage import Context
+    from hephaestus.toolchain.environment import LockedEnvironment
+    from hephaestus.toolchain.locks import read_lock
+    from hephaestus.worlds.children import installer
+    from hephaestus.worlds.opening import open_rehearsal
+
+    root = _root(project, request)
+    terminal = Terminal(stage=stage.name)
+    with root.lock(project.version, waiting=lambda owner: terminal.step(f"waiting for {owner}")):
+        source = read_source(project.root) if stage.name == "build" else None
+        opened = open_rehearsal(
+            project,
+            root,
+            source=source,
+            keep_world=request.keep_world,
+            environ=os.environ,
+            faults=request.faults,
+            run=str(os.getpid()),
+        )
+        work = _work_folder(stage.name)
+        environment = LockedEnvironment(
+            provision=lambda: provision(session, read_lock(stage.lock), env=installer(os.environ)),
+            work=work / "requests",
+            announce=terminal.command,
+        )
+        context = Context(
+            project=project,
+            world=opened.world,
+            directory=opened.directory,
+            environment=environment,
+            narrator=terminal,
+            options=request.options,
+            work=work,
+            source=source,
+        )
+        try:
+            outcome = run_stage(stage, context, recorder=environment)
+        finally:
+            if request.options.keep_work:
+                terminal.step(f"kept {work}")
+            else:
+                shutil.rmtree(work, ignore_errors=True)
+        terminal.ended(outcome)
+        if outcome.state == "done":
+            told = summary.summarize(project, opened.directory, world=opened.world.label)
+            summary.write(told, opened.directory)
+        return outcome
+
+
+def _root(project: Project, request: Request) -> ReleaseRoot:
+    from hephaestus.worlds.opening import release_root
+
+    return release_root(project, rehearsal=not request.publish)
+
+
+def _work_folder(stage: str) -> Path:
+    """A folder outside the project: tools walk upwards, and must not find its pyproject (facts: nox, section 3)."""
+    _sweep()
+    return Path(tempfile.mkdtemp(prefix=f"hephaestus-{os.getpid()}-{stage}-")).resolve()
+
+
+def _sweep() -> None:
+    """Remove what killed runs of this user left in the temporary folder."""
+    for folder in Path(tempfile.gettempdir()).glob("hephaestus-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdecimal() and not _alive(int(pid)) and folder.owner() == Path.home().owner():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _message(stage: str, error: ReleaseError) -> str:
+    from hephaestus.toolchain.redaction import redact
+
+    text = str(error)
+    return redact(text if text.startswith(f"{stage}:") else f"{stage}: {text}")
