@@ -44,10 +44,11 @@ class Environment(Protocol):
         env: Mapping[str, str],
         cwd: Path | None = None,
         timeout: float | None = None,
+        umask: int | None = None,
     ) -> Completed:
         """Run a tool of this environment (its scripts come first on PATH); prints the command, records it.
 
-        ``python`` as first word is this environment's. Raises ToolMissingError, ToolHangsError; a failing exit
+        ``python`` as first word is this environment's; ``umask`` is the child's own, ours otherwise. Raises ToolMissingError, ToolHangsError; a failing exit
         code is the caller's to judge.
         """
 
@@ -83,9 +84,10 @@ class LockedEnvironment:
         env: Mapping[str, str],
         cwd: Path | None = None,
         timeout: float | None = None,
+        umask: int | None = None,
     ) -> Completed:
         """See Environment.run."""
-        return self._run(argv, env=env, cwd=cwd, timeout=timeout, separate=False)
+        return self._run(argv, env=env, cwd=cwd, timeout=timeout, separate=False, umask=umask)
 
     def work(
         self, worker: str, request: Mapping[str, Any], *, env: Mapping[str, str], timeout: float | None = None
@@ -105,7 +107,14 @@ class LockedEnvironment:
         return answer
 
     def _run(
-        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, timeout: float | None, separate: bool
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path | None,
+        timeout: float | None,
+        separate: bool,
+        umask: int | None = None,
     ) -> Completed:
         program = str(self.python) if argv[0] == "python" else argv[0]
         words = [program, *argv[1:]]
@@ -114,4 +123,6 @@ class LockedEnvironment:
         scripts = str(self.python.parent)
         path = os.pathsep.join([scripts, env["PATH"]]) if env.get("PATH") else scripts
         self._work.mkdir(parents=True, exist_ok=True)
-        return run_child(words, env={**env, "PATH": path}, cwd=cwd or self._work, timeout=timeout, separate=separate)
+        return run_child(
+            words, env={**env, "PATH": path}, cwd=cwd or self._work, timeout=timeout, separate=separate, umask=umask
+        )

@@ -67,11 +67,12 @@ def run_child(
     timeout: float | None = None,
     stdin: str | None = None,
     separate: bool = False,
+    umask: int | None = None,
 ) -> Completed:
     """Run a child to its end; never raises for its exit code.
 
     ``env`` is the whole environment; ``argv[0]`` is looked up on its PATH. ``separate`` keeps stdout apart from
-    stderr (for programs that answer in JSON). Raises ToolMissingError, ToolHangsError. On an interrupt the child
+    stderr (for programs that answer in JSON). ``umask`` is the child's own, ours otherwise (POSIX). Raises ToolMissingError, ToolHangsError. On an interrupt the child
     gets GRACE seconds before it is terminated.
     """
     program = shutil.which(argv[0], path=env.get("PATH"))
@@ -83,6 +84,7 @@ def run_child(
         [program, *argv[1:]], env=dict(env), cwd=cwd, text=True, encoding="utf-8", errors="replace",
         stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE if separate else subprocess.STDOUT,
+        umask=-1 if umask is None else umask,
     )  # fmt: skip
     try:
         out, err = child.communicate(stdin, timeout=timeout)
