@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import threading
 from pathlib import Path
 
@@ -120,3 +121,17 @@ def test_beyond_the_log_is_an_error(tmp_path: Path) -> None:
     for index in (0, -1):
         with pytest.raises(IndexError):
             opened(tmp_path).inclusion(index)
+
+
+def test_a_full_disk_leaves_the_log_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When only half a line can be written, nothing is recorded, and the next entry starts a line of its own."""
+    log = opened(tmp_path)
+    log.append(b"before")
+    real = os.write
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", lambda descriptor, data: real(descriptor, data[: len(data) // 2]))
+        with pytest.raises(OSError, match="No space left"):
+            log.append(b"lost")
+    assert len(log) == 1
+    assert log.append(b"after").index == 1
+    assert [opened(tmp_path).inclusion(index).body for index in (0, 1)] == [b"before", b"after"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -111,7 +112,7 @@ class TransparencyLog:
         return len(self._leaves)
 
     def append(self, body: bytes, *, later: int = 0) -> Inclusion:
-        """Keep ``body`` as the next leaf and prove it; raises DuplicateEntryError.
+        """Keep ``body`` as the next leaf and prove it; raises DuplicateEntryError, and OSError when it cannot be kept.
 
         ``later`` moves the integrated time by that many seconds (a forgery).
         """
@@ -121,12 +122,7 @@ class TransparencyLog:
                 raise DuplicateEntryError(self._places[hashed])
             moment = int(self._clock()) + later
             line = json.dumps({"time": moment, "body": base64.b64encode(body).decode()}) + "\n"
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(descriptor, line.encode())
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            self._write(line.encode())
             self._remember(moment, body, hashed)
             return self._inclusion(len(self._leaves) - 1)
 
@@ -161,6 +157,21 @@ class TransparencyLog:
             path=tuple(self._tree.path(index)),
             checkpoint=self.signer.checkpoint(self.origin, size, root),
         )
+
+    def _write(self, line: bytes) -> None:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            before = os.fstat(descriptor).st_size
+            try:
+                if os.write(descriptor, line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+                os.fsync(descriptor)
+            except OSError:
+                # Half a line must not become the head of the next one.
+                os.ftruncate(descriptor, before)
+                raise
+        finally:
+            os.close(descriptor)
 
     def _remember(self, moment: int, body: bytes, hashed: bytes) -> None:
         self._places[hashed] = self._tree.append(hashed)
