@@ -177,7 +177,12 @@ def ensure_host(
     one host. Raises HostNotStartedError, HostSilentError.
     """
     state = state.resolve()
-    code = application(cache)
+    log = state / "host.log"
+    try:
+        code = application(cache)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostNotStartedError(problem=f"{error.filename}: {error.strerror or error}", log=log) from error
 
     def current() -> Host | None:
         host = living_host(state)
@@ -186,7 +191,6 @@ def ensure_host(
 
     host = current()
     if host is None:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with FileLock(state / "start.lock", timeout=2 * start_seconds):
                 host = current() or _started(
@@ -196,12 +200,12 @@ def ensure_host(
                     configuration=configuration,
                     environ=environ,
                     idle_seconds=idle_seconds,
+                    log=log,
                     seconds=start_seconds,
                 )
         except Timeout as error:
             raise HostNotStartedError(
-                problem=f"another process has been starting them for {2 * start_seconds:.0f} s",
-                log=state / "host.log",
+                problem=f"another process has been starting them for {2 * start_seconds:.0f} s", log=log
             ) from error
     if faults is not None:
         host.arm(faults, run=run)
@@ -216,6 +220,7 @@ def _started(
     configuration: Configuration,
     environ: Mapping[str, str],
     idle_seconds: float,
+    log: Path,
     seconds: float,
 ) -> Host:
     outdated = living_host(state)
@@ -224,7 +229,6 @@ def _started(
         outdated.shut_down()
     config = state / "configuration.json"
     write_bytes(config, configuration.write())
-    log = state / "host.log"
     command = code.command(python, "standins", "--state", str(state), "--config", str(config), "--code", code.digest)
     with log.open("wb") as stream:
         try:
@@ -246,5 +250,6 @@ def _started(
             raise HostNotStartedError(problem=f"{python}: {error.strerror or error}", log=log) from error
     host = living_host(state)
     if b"ready" not in starter.stdout or host is None:
-        raise HostNotStartedError(problem=f"the process ended (exit code {starter.returncode})", log=log)
+        code_shown = f" (exit code {starter.returncode})" if starter.returncode else ""
+        raise HostNotStartedError(problem=f"their process ended before it was ready{code_shown}", log=log)
     return host

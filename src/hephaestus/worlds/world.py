@@ -73,13 +73,19 @@ class Reproducibility(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What is allowed in this world."""
+    """What is allowed in this world, and how patient it is.
+
+    ``propagation_seconds``: how long an index may take to show a file (facts: pypi, section 5: 30 minutes);
+    ``poll_seconds``: how often it is asked meanwhile.
+    """
 
     dirty: DirtyPolicy
     tag: TagPolicy
     testpypi: TestPyPIPolicy = TestPyPIPolicy.REQUIRED
     prerelease_to_pypi: bool = False
     reproducible: Reproducibility = Reproducibility.AUTO
+    propagation_seconds: float = 1800.0
+    poll_seconds: float = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)

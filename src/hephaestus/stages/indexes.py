@@ -1,0 +1,29 @@
+"""The indexes of a world, as the stages ask them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hephaestus import __version__
+from hephaestus.services.http import HttpClient
+from hephaestus.services.index import IndexClient
+from hephaestus.stages.stage import Context
+
+__all__ = ["USER_AGENT", "asking", "http_client"]
+
+#: How every request of the suite introduces itself.
+USER_AGENT = f"hephaestus-toolkit/{__version__}"
+
+
+def http_client() -> HttpClient:
+    """A client with the suite's patience; close it."""
+    return HttpClient(user_agent=USER_AGENT)
+
+
+@contextmanager
+def asking(context: Context, name: str) -> Iterator[IndexClient]:
+    """A client of the world's index ``name``."""
+    index = context.world.indexes[name]
+    with http_client() as http:
+        yield IndexClient(index.simple_url, http=http, json_url=index.json_url)

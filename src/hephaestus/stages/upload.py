@@ -1,0 +1,271 @@
+"""upload-testpypi and upload-pypi: send what the index lacks, one after the other, and believe only the index.
+
+The plan is made by SHA-256 from the index's own answer, before and after: an unclear answer of an upload is settled
+by asking, never by trying again blindly. twine is left as it is, Trusted Publishing included.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hephaestus.release.directory import Staging
+from hephaestus.release.errors import Finding
+from hephaestus.services.errors import ServiceError
+from hephaestus.services.index import IndexProject, PropagationState, UploadPlan, plan_upload
+from hephaestus.stages.indexes import asking
+from hephaestus.stages.proofs import distributions, outputs_of, unproven
+from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
+from hephaestus.stages.upload_answers import (
+    NotShownError,
+    ProvenanceMissingError,
+    UploadIncompleteError,
+    explain,
+)
+from hephaestus.stages.verification import Proof, attestation_of, refusals, verify
+from hephaestus.worlds.world import TestPyPIPolicy
+
+__all__ = ["UploadPyPI", "UploadStage", "UploadTestPyPI"]
+
+_TWINE_SECONDS = 1800.0
+#: Waits between rounds of twine, in seconds; twine itself tries a 5xx five times without waiting.
+_PAUSES = (2.0, 8.0)
+
+
+class UploadStage(Stage):
+    """One index's upload. ``needs`` are the stages whose receipts must hold for these very bytes."""
+
+    lock = "upload"
+    index: str
+    needs: tuple[str, ...]
+
+    def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The session's name: one a target."""
+        return f"upload-{self.index}"
+
+    def inputs(self, context: Context) -> Inputs:
+        """Distributions and attestations, and which index under which name."""
+        files = {**distributions(context), **outputs_of(context, "sign", below="attestations/")}
+        return Inputs(files=files, settings={"index": self.index, "subject": context.world.publisher.subject})
+
+    def optional(self, context: Context) -> bool:
+        """Whether this index being down may be passed over (by policy, and then said so)."""
+        return self.index == "testpypi" and context.world.policy.testpypi is TestPyPIPolicy.OPTIONAL
+
+    def gates(self, context: Context) -> list[Finding]:
+        """Receipts, attestations, identity, and what the index has; the signatures themselves last."""
+        findings = unproven(context, self.needs) + self._unattested(context) + self._other_identity(context)
+        if findings:
+            return findings
+        try:
+            findings = self._impossible(context, *self._plan(context))
+        except ServiceError:
+            if not self.optional(context):
+                raise
+        if findings:
+            return findings
+        proofs = [
+            Proof(
+                file=context.directory.path / path,
+                proof=context.directory.path / attestation_of(Path(path).name),
+                kind="attestation",
+            )
+            for path in distributions(context)
+        ]
+        return refusals(verify(context, proofs), subject=context.world.publisher.subject)
+
+    def confirm(self, context: Context) -> str:
+        """Done means that the index says so, now."""
+        try:
+            _, plan = self._plan(context)
+        except ServiceError:
+            if self.optional(context):
+                return ""
+            raise
+        if plan.complete:
+            return ""
+        return f"the index shows {len(plan.identical)} of {len(plan.files)} files of {plan.version}"
+
+    def act(self, context: Context, staging: Staging) -> Evidence:
+        """Upload what is missing, then hold the index to every name, digest and attestation."""
+        del staging
+        try:
+            _, before = self._plan(context)
+        except ServiceError as error:
+            if not self.optional(context):
+                raise
+            context.narrator.warn(f"{self.index} does not answer; passed over because the policy makes it optional")
+            return Evidence(data={"state": "unavailable, passed over (optional by policy)", "trouble": error.what})
+        after = self._send(context, before)
+        self._shown(context, after)
+        return Evidence(
+            data={
+                "state": "complete",
+                "files": [
+                    {
+                        "file": file.filename,
+                        "sha256": file.sha256,
+                        "state": "already there" if file in before.identical else "uploaded",
+                    }
+                    for file in before.files
+                ],
+                "provenance": self._provenance(context),
+                "deadline": after.deadline.isoformat() if after.deadline is not None else None,
+            }
+        )
+
+    def _plan(self, context: Context) -> tuple[IndexProject | None, UploadPlan]:
+        local = {Path(path).name: digest.removeprefix("sha256:") for path, digest in distributions(context).items()}
+        with asking(context, self.index) as client:
+            remote = client.project(context.project.normalized)
+        return remote, plan_upload(local, remote, context.project.version)
+
+    def _send(self, context: Context, plan: UploadPlan) -> UploadPlan:
+        """Rounds of one twine call for all that is missing; after each the index is asked what it has."""
+        for pause in (*_PAUSES, None):
+            if not plan.missing:
+                return plan
+            names = [file.filename for file in plan.missing]
+            context.narrator.step(f"{len(names)} of {len(plan.files)} files are not on {self.index} yet")
+            done = context.environment.run(
+                ["python", "-m", "twine", "upload", "--non-interactive", "--disable-progress-bar", "--attestations"]
+                + ["--repository", context.world.indexes[self.index].repository]
+                + [str(context.directory.path / "dist" / name) for name in names]
+                + [str(context.directory.path / attestation_of(name)) for name in names],
+                env=context.world.uploaders[self.index],
+                timeout=_TWINE_SECONDS,
+            )
+            _, plan = self._plan(context)
+            if not plan.missing or plan.conflicts:
+                return plan
+            if done.ok:
+                return plan  # accepted, not shown yet: `_shown` waits for it
+            answer = explain(done.output)
+            if not answer.transient or pause is None:
+                raise UploadIncompleteError(
+                    stage=self.name, index=self.index, plan=plan, answer=answer, output=done.output
+                )
+            context.narrator.warn(f"{answer.meaning}; trying again in {pause:.0f} s")
+            self._sleep(pause)
+        return plan
+
+    def _shown(self, context: Context, plan: UploadPlan) -> None:
+        expected = {file.filename: file.sha256 for file in plan.files}
+        policy = context.world.policy
+        with asking(context, self.index) as client:
+            seen = client.wait_for(
+                context.project.normalized,
+                expected,
+                budget_seconds=policy.propagation_seconds,
+                poll=policy.poll_seconds,
+                sleep=self._sleep,
+                progress=lambda now: context.narrator.progress(len(now.visible), len(expected), "files shown"),
+            )
+        if seen.state is not PropagationState.VISIBLE:
+            raise NotShownError(stage=self.name, index=self.index, seen=seen)
+
+    def _provenance(self, context: Context) -> dict[str, int]:
+        """How many attestations the index serves for each file: at least one, or they were lost on the way.
+
+        They cannot be added later; FastAPI lost them unnoticed for months (facts: pypi, section 4).
+        """
+        counts: dict[str, int] = {}
+        with asking(context, self.index) as client:
+            for file in client.release_files(context.project.normalized, context.project.version):
+                provenance: Any = client.provenance(file) or {}
+                bundles = provenance.get("attestation_bundles", [])
+                counts[file.filename] = sum(len(bundle.get("attestations", [])) for bundle in bundles)
+        if lost := [name for name, count in counts.items() if not count]:
+            raise ProvenanceMissingError(stage=self.name, index=self.index, files=lost)
+        return counts
+
+    def _unattested(self, context: Context) -> list[Finding]:
+        signed = outputs_of(context, "sign")
+        return [
+            Finding(
+                code="no-attestation",
+                subject=Path(path).name,
+                message="has no attestation; an index takes it with the upload or never",
+                remedy="nox -s sign",
+            )
+            for path in distributions(context)
+            if attestation_of(Path(path).name) not in signed
+        ]
+
+    def _other_identity(self, context: Context) -> list[Finding]:
+        receipt = context.directory.receipt("sign")
+        expected = context.world.publisher.subject
+        if receipt is None or receipt.evidence.get("identity") == expected:
+            return []
+        return [
+            Finding(
+                code="other-identity",
+                subject="sign",
+                message=f"signed as {receipt.evidence.get('identity')}, this release expects {expected}",
+                remedy="nox -s sign",
+            )
+        ]
+
+    def _impossible(self, context: Context, remote: IndexProject | None, plan: UploadPlan) -> list[Finding]:
+        new_version = "these bytes can never be uploaded: raise the version and release that"
+        findings = [
+            Finding(code="conflict", subject=file.filename, message=file.reason, remedy=new_version)
+            for file in plan.conflicts
+        ]
+        findings += [
+            Finding(
+                code="foreign-on-index",
+                subject=file.filename,
+                message=f"is on {self.index} under this version and is none of ours (sha256 {file.sha256})",
+                remedy="find out who uploaded it before anything else; then raise the version",
+            )
+            for file in plan.foreign
+        ]
+        if plan.too_late(datetime.now(UTC)):
+            findings.append(
+                Finding(
+                    code="too-late",
+                    subject=context.project.version,
+                    message=f"{self.index} takes no more files of it since {plan.deadline}: 14 days after the first",
+                    remedy="raise the version and release that",
+                )
+            )
+        if remote is not None and remote.status != "active" and not plan.complete:
+            findings.append(
+                Finding(
+                    code=remote.status,
+                    subject=context.project.normalized,
+                    message=f"is {remote.status} on {self.index} and takes no uploads {remote.reason}".rstrip(),
+                    remedy="unarchive it in the project's settings"
+                    if remote.status == "archived"
+                    else "read the e-mail to the project's owners: the index's administrators decide",
+                )
+            )
+        return findings
+
+
+class UploadTestPyPI(UploadStage):
+    """upload-testpypi: always first, with the bytes that will go to PyPI."""
+
+    index = "testpypi"
+    needs = ("build", "sign", "check")
+
+
+class UploadPyPI(UploadStage):
+    """upload-pypi: only what Test PyPI has served and smoke has installed."""
+
+    index = "pypi"
+    needs = ("build", "sign", "check", "upload-testpypi", "smoke")
+
+    def exempt(self, context: Context) -> str:
+        """A pre-release is not promoted, unless the configuration says so."""
+        if context.project.prerelease and not context.world.policy.prerelease_to_pypi:
+            return f"{context.project.version} is a pre-release: Test PyPI only (prerelease-to-pypi = false)"
+        return ""
