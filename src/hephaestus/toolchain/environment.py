@@ -45,11 +45,13 @@ class Environment(Protocol):
         cwd: Path | None = None,
         timeout: float | None = None,
         umask: int | None = None,
+        scripts: Path | None = None,
     ) -> Completed:
         """Run a tool of this environment (its scripts come first on PATH); prints the command, records it.
 
-        ``python`` as first word is this environment's; ``umask`` is the child's own, ours otherwise. Raises ToolMissingError, ToolHangsError; a failing exit
-        code is the caller's to judge.
+        ``python`` as first word is this environment's; ``umask`` is the child's own, ours otherwise. ``scripts`` is
+        a folder of programs that comes first on PATH in place of this environment's: for what runs in an environment
+        the stage has made. Raises ToolMissingError, ToolHangsError; a failing exit code is the caller's to judge.
         """
 
     def work(
@@ -85,9 +87,10 @@ class LockedEnvironment:
         cwd: Path | None = None,
         timeout: float | None = None,
         umask: int | None = None,
+        scripts: Path | None = None,
     ) -> Completed:
         """See Environment.run."""
-        return self._run(argv, env=env, cwd=cwd, timeout=timeout, separate=False, umask=umask)
+        return self._run(argv, env=env, cwd=cwd, timeout=timeout, separate=False, umask=umask, scripts=scripts)
 
     def work(
         self, worker: str, request: Mapping[str, Any], *, env: Mapping[str, str], timeout: float | None = None
@@ -115,13 +118,14 @@ class LockedEnvironment:
         timeout: float | None,
         separate: bool,
         umask: int | None = None,
+        scripts: Path | None = None,
     ) -> Completed:
         program = str(self.python) if argv[0] == "python" else argv[0]
         words = [program, *argv[1:]]
         self._announce(shlex.join(words))
         self.commands.append(words)
-        scripts = str(self.python.parent)
-        path = os.pathsep.join([scripts, env["PATH"]]) if env.get("PATH") else scripts
+        first = str(scripts or self.python.parent)
+        path = os.pathsep.join([first, env["PATH"]]) if env.get("PATH") else first
         self._work.mkdir(parents=True, exist_ok=True)
         return run_child(
             words, env={**env, "PATH": path}, cwd=cwd or self._work, timeout=timeout, separate=separate, umask=umask
