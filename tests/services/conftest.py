@@ -89,8 +89,25 @@ class Site:
         return [request.path for request in self.requests if request.method == method]
 
 
+@dataclass
+class Switchboard:
+    """One listener for all tests of a process (closing one costs 50 ms), answering as the running test says."""
+
+    handler: Handler = field(default=lambda _: Response(status=503))
+
+    def __call__(self, request: Request) -> Response:
+        return self.handler(request)
+
+
+@pytest.fixture(scope="session")
+def switchboard() -> Iterator[tuple[Switchboard, Listener]]:
+    board = Switchboard()
+    with Listener(board) as listener:
+        yield board, listener
+
+
 @pytest.fixture
-def site(tmp_path: Path, http: HttpClient, time: Time, serve: Callable[[Handler], Listener]) -> Site:
+def site(tmp_path: Path, http: HttpClient, time: Time, switchboard: tuple[Switchboard, Listener]) -> Site:
     faults = Faults()
     github = GitHub(
         tmp_path / "github",
@@ -103,8 +120,19 @@ def site(tmp_path: Path, http: HttpClient, time: Time, serve: Callable[[Handler]
     github.push(["1" * 40, "2" * 40])
     github.push_tag("v1.0", "2" * 40)
     made = Site(github=github, faults=faults, http=http)
-    made.listener = serve(made.handle)
+    switchboard[0].handler, made.listener = made.handle, switchboard[1]
     return made
+
+
+@pytest.fixture
+def answering(switchboard: tuple[Switchboard, Listener]) -> Callable[[Handler], str]:
+    """Let the shared listener answer by a handler; gives its address."""
+
+    def start(handler: Handler) -> str:
+        switchboard[0].handler = handler
+        return switchboard[1].url
+
+    return start
 
 
 @pytest.fixture

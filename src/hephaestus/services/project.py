@@ -131,14 +131,21 @@ def _file(data: Any, *, url: str) -> IndexFile:
         raise AnswerInvalid(url=url, defect=f"{filename}: 'size' is {size!r}")
     return IndexFile(
         filename=filename,
-        url=urljoin(url, place),
+        url=_joined(url, place, filename=filename),
         sha256=sha256,
         size=size,
         upload_time=_moment(data.get("upload-time"), filename=filename, url=url),
         # True without a reason is a yank without a reason, not the reason "True".
         yanked="" if yanked is True else yanked,
-        provenance=None if provenance is None else urljoin(url, provenance),
+        provenance=None if provenance is None else _joined(url, provenance, filename=filename),
     )
+
+
+def _joined(page: str, place: str, *, filename: str) -> str:
+    try:
+        return urljoin(page, place)
+    except ValueError as error:
+        raise AnswerInvalid(url=page, defect=f"{filename}: {place!r} is no address") from error
 
 
 def _moment(value: Any, *, filename: str, url: str) -> datetime | None:
