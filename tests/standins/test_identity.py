@@ -185,6 +185,7 @@ def test_the_endpoint_wants_a_grant_and_one_audience(issuer: Issuer, clock: Cloc
     assert ask(issuer, bearer="").status == 401
     assert ask(issuer, bearer="rubbish").status == 401
     assert ask(issuer, bearer=issuer.token(IDENTITY, "pypi")).status == 401
+    assert ask(issuer, bearer=issuer.token(IDENTITY, "actions-runtime")).status == 401
     assert ask(issuer, audience=()).status == 400
     assert ask(issuer, audience=("a", "b")).status == 400
     grant = issuer.grant(IDENTITY)

@@ -261,7 +261,11 @@ class Issuer:
         scheme, _, bearer = authorization.partition(" ")
         if scheme.lower() != "bearer" or not bearer:
             raise TokenRejected("a bearer token is needed")
-        return WorkflowIdentity(**self._decoded(bearer.strip(), _GRANT_AUDIENCE)["job"])
+        claims = self._decoded(bearer.strip(), _GRANT_AUDIENCE)
+        try:
+            return WorkflowIdentity(**claims.get("job", {}))
+        except TypeError as error:
+            raise TokenRejected("the bearer token grants no job known here") from error
 
     def _signed(
         self,

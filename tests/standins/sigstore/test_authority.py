@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.certificate_transparency import LogEntryType
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hephaestus.standins.http import Request, Response
 from hephaestus.standins.identity import GITHUB_ISSUER, Issuer, WorkflowIdentity
@@ -82,7 +83,7 @@ def test_the_certificate_says_who_and_for_ten_minutes(
     assert leaf.not_valid_before_utc.timestamp() == clock.now
     assert leaf.not_valid_after_utc - leaf.not_valid_before_utc == timedelta(minutes=10)
     usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    assert list(usage) == [x509.ExtendedKeyUsageOID.CODE_SIGNING]
+    assert list(usage) == [ExtendedKeyUsageOID.CODE_SIGNING]
     leaf.verify_directly_issued_by(intermediate)
     intermediate.verify_directly_issued_by(root)
     root.verify_directly_issued_by(root)

@@ -91,13 +91,13 @@ def test_sigstore_js_accepts_ours_and_refuses_the_rest(node_program: Path, stand
     cases: dict[str, Any] = {"dsse v1": case(stand_in, signer(stand_in, 1).attest(statement), None)}
     expected = {"dsse v1": "ok"}
     for version in (1, 2):
-        for content in (b"first", b"second", b"third"):
-            bundle = signer(stand_in, version).sign(content)
+        bundles = {content: signer(stand_in, version).sign(content) for content in (b"first", b"second", b"third")}
+        for content, bundle in bundles.items():
             cases[f"{content!r} v{version}"] = case(stand_in, bundle, content)
             expected[f"{content!r} v{version}"] = "ok"
-        cases[f"wrong data v{version}"] = case(stand_in, bundle, b"other")
+        cases[f"wrong data v{version}"] = case(stand_in, bundles[b"first"], b"other")
         expected[f"wrong data v{version}"] = "SIGNATURE_ERROR"
-        cases[f"wrong identity v{version}"] = case(stand_in, bundle, b"third", "https://github.com/a/b")
+        cases[f"wrong identity v{version}"] = case(stand_in, bundles[b"third"], b"third", "https://github.com/a/b")
         expected[f"wrong identity v{version}"] = "UNTRUSTED_SIGNER_ERROR"
         for kind in FORGERIES:
             stand_in.faults.arm([Fault.parse(f"sigstore:{kind}")])

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from hephaestus.standins.sigstore.log import DuplicateEntryError, LogSigner, TransparencyLog
+from hephaestus.standins.sigstore.log import DuplicateEntryError, Inclusion, LogSigner, TransparencyLog
 from hephaestus.standins.sigstore.merkle import leaf_hash, root_from_path
 
 SIGNERS = [
@@ -42,8 +42,7 @@ def check_note(note: str, signer: LogSigner) -> list[str]:
 def test_an_entry_comes_with_a_proof_under_a_signed_root(tmp_path: Path, signer: LogSigner) -> None:
     """Index, time, path, root and checkpoint belong together."""
     log = opened(tmp_path, signer)
-    for number in range(5):
-        inclusion = log.append(f"leaf {number}".encode())
+    *_, inclusion = [log.append(f"leaf {number}".encode()) for number in range(5)]
     assert (inclusion.index, inclusion.size, inclusion.time) == (4, 5, 1000)
     assert root_from_path(leaf_hash(b"leaf 4"), 4, 5, list(inclusion.path)) == inclusion.root
     assert check_note(inclusion.checkpoint, signer) == [
@@ -95,7 +94,7 @@ def test_a_line_cut_off_by_a_kill_is_dropped(tmp_path: Path, cut: int) -> None:
 
 def test_concurrent_entries_are_all_provable(tmp_path: Path) -> None:
     """With many threads every index is given once and every proof holds, then and in the final tree."""
-    log, found = opened(tmp_path), []
+    log, found = opened(tmp_path), list[Inclusion]()
     barrier = threading.Barrier(8)
 
     def add(number: int) -> None:

@@ -84,15 +84,15 @@ class RekorV1:
 
     def _retrieve(self, query: dict[str, Any]) -> Response:
         places: list[int] = []
-        for uuid in query.get("entryUUIDs") or []:
+        for uuid in _listed(query, "entryUUIDs"):
             places.append(self._place(str(uuid)))
-        for proposed in query.get("entries") or []:
+        for proposed in _listed(query, "entries"):
             if not isinstance(proposed, dict):
                 raise RefusedError("an entry is not an object")
             place = self._log.find(leaf_hash(_canonical(proposed)))
             if place is not None:
                 places.append(place)
-        for index in query.get("logIndexes") or []:
+        for index in _listed(query, "logIndexes"):
             places.append(self._checked_index(index))
         found = [self._log.inclusion(place) for place in places]
         return answer_json([{self._uuid(one.hashed): self._entry(one)} for one in found])
@@ -129,7 +129,7 @@ class RekorV1:
         return place
 
     def _checked_index(self, index: object) -> int:
-        if not isinstance(index, int) or not 0 <= index < len(self._log):
+        if type(index) is not int or not 0 <= index < len(self._log):
             raise RefusedError("entry not found", status=404)
         return index
 
@@ -157,6 +157,13 @@ class RekorV1:
                 "signedEntryTimestamp": base64.b64encode(timestamp).decode(),
             },
         }
+
+
+def _listed(query: dict[str, Any], name: str) -> list[Any]:
+    wanted = query.get(name) or []
+    if not isinstance(wanted, list):
+        raise RefusedError(f"{name} is not a list")
+    return wanted
 
 
 def _canonical(proposed: dict[str, Any]) -> bytes:
