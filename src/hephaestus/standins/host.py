@@ -95,11 +95,12 @@ class HostProcess:
         with contextlib.ExitStack() as stack:
             stack.callback(lock.release)
             addresses = self._open(stack)
+            content = json.dumps(addresses, indent=1).encode()
             # Taken away before the listeners close: nobody is sent to an address that has gone.
-            stack.callback(self._withdraw)
-            self._announce(addresses)
-            ready()
+            stack.callback(self._withdraw, content)
+            write_private(self._state / "host.json", content)
             mark = self._mark()
+            ready()
             while not self._stopping.wait(self._tick):
                 if mark is None or self._mark() != mark or self._activity.retire():
                     break
@@ -148,12 +149,12 @@ class HostProcess:
         write_private(run / "trust_config.json", json.dumps(services.trust_config(urls)).encode())
         return {"schema": 1, **self._about, "secret": secret, "github_token": token, "ports": ports}
 
-    def _announce(self, addresses: Mapping[str, object]) -> None:
-        write_private(self._state / "host.json", json.dumps(addresses, indent=1).encode())
-
-    def _withdraw(self) -> None:
-        (self._state / "host.json").unlink(missing_ok=True)
-        shutil.rmtree(self._state / "run", ignore_errors=True)
+    def _withdraw(self, announced: bytes) -> None:
+        told = self._state / "host.json"
+        # Our folder may have been removed and made again; what lies there now is then somebody else's.
+        if told.exists() and told.read_bytes() == announced:
+            told.unlink()
+            shutil.rmtree(self._state / "run", ignore_errors=True)
 
     def _mark(self) -> tuple[int, int] | None:
         """What tells our state folder from one that was removed, or removed and made again."""
