@@ -1,0 +1,133 @@
+"""github-release: a draft, every asset by digest, all read back - and published last, only when PyPI is complete.
+
+A release published after a failed upload would be a permanent claim of a version nobody can install (facts:
+github-actions, section 2). Until then it stays a draft that holds every asset, and says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hephaestus.release.directory import Staging
+from hephaestus.release.errors import Finding
+from hephaestus.release.manifest import digest_of
+from hephaestus.services.releases import Release
+from hephaestus.stages.indexes import http_client
+from hephaestus.stages.notes import release_notes
+from hephaestus.stages.proofs import outputs_of, unproven
+from hephaestus.stages.publication import asset_files, github_client, index_states, promoted, required_indexes
+from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
+from hephaestus.stages.verification import Proof, bundle_of, refusals, verify
+
+__all__ = ["GitHubReleaseStage"]
+
+_NEEDS = ("build", "sign", "check", "wheelhouse", "sign-wheelhouse")
+
+
+class GitHubReleaseStage(Stage):
+    """github-release."""
+
+    name = "github-release"
+    lock = "verify"
+
+    def inputs(self, context: Context) -> Inputs:
+        """Everything that becomes an asset, the tag and the repository."""
+        files: dict[str, str] = {}
+        for stage in ("build", "sign", "wheelhouse", "sign-wheelhouse"):
+            files |= outputs_of(context, stage)
+        return Inputs(
+            files=files,
+            settings={
+                "repository": context.world.github.repository,
+                "tag": context.project.tag,
+                "notes": release_notes(context),
+            },
+        )
+
+    def gates(self, context: Context) -> list[Finding]:
+        """Every receipt, every byte, every bundle verified under the release's identity."""
+        findings = unproven(context, _NEEDS)
+        if findings:
+            return findings
+        here = context.directory.path
+        proofs = [
+            Proof(file=here / path, proof=here / bundle_of(Path(path).name), kind="bundle")
+            for stage in ("build", "wheelhouse")
+            for path in outputs_of(context, stage)
+            if not path.endswith(".sha256")
+        ]
+        return refusals(verify(context, proofs), subject=context.world.publisher.subject)
+
+    def confirm(self, context: Context) -> str:
+        """Done means: GitHub shows every asset with our digest, published exactly when the indexes are complete."""
+        receipt = context.directory.receipt(self.name)
+        expected = dict(receipt.evidence.get("assets", {})) if receipt is not None else {}
+        with http_client() as http:
+            client = github_client(context, http)
+            release = client.find_release(context.project.tag)
+            if release is None:
+                return f"GitHub has no release {context.project.tag}"
+            if not client.read_back(release, expected).complete:
+                return f"release {context.project.tag} does not hold every asset"
+        if release.draft and not self._incomplete(context):
+            return "the indexes are complete now; the draft can be published"
+        return ""
+
+    def act(self, context: Context, staging: Staging) -> Evidence:
+        """Draft, assets, digests read back; then publish, or say why it stays a draft."""
+        del staging
+        assets = asset_files(context)
+        expected = {name: digest_of(path).removeprefix("sha256:") for name, path in assets.items()}
+        with http_client() as http:
+            client = github_client(context, http)
+            release = client.find_release(context.project.tag)
+            if release is None:
+                context.narrator.step(f"making the draft of {context.project.tag}")
+                build = context.directory.receipt("build")
+                release = client.create_draft(
+                    tag=context.project.tag,
+                    name=f"{context.project.name} {context.project.version}",
+                    notes=release_notes(context),
+                    prerelease=context.project.prerelease,
+                    target=build.commit if build is not None else None,
+                )
+            context.narrator.step(f"{len(assets)} assets, each kept or sent by its digest")
+            release = client.upload_assets(
+                release,
+                list(assets.values()),
+                progress=lambda _name, done, total: context.narrator.progress(done, total, "bytes"),
+            )
+            report = client.read_back(release, expected)
+            lacking = self._incomplete(context)
+            if not report.complete:
+                lacking = [*lacking, *(f"asset {name} is not there as sent" for name in report.missing)]
+            if not lacking:
+                release = client.publish(release, prerelease=context.project.prerelease)
+        return Evidence(data=self._evidence(context, release, expected, lacking))
+
+    def _incomplete(self, context: Context) -> list[str]:
+        """Why the release may not be published yet: what the indexes lack, asked afresh."""
+        states = index_states(context, required_indexes(context))
+        lines = []
+        for name, state in states.items():
+            if state.plan is None:
+                lines.append(f"{name} does not answer: {state.trouble}")
+            elif not state.complete:
+                lines.append(f"{name} shows {len(state.plan.identical)} of {len(state.plan.files)} files")
+        return lines
+
+    def _evidence(
+        self, context: Context, release: Release, assets: dict[str, str], lacking: list[str]
+    ) -> dict[str, object]:
+        if release.draft:
+            context.narrator.warn(f"stays a draft with all {len(assets)} assets: {'; '.join(lacking)}")
+        return {
+            "state": "draft, complete but not published" if release.draft else "published",
+            "draft": release.draft,
+            "prerelease": release.prerelease,
+            "immutable": release.immutable,
+            "url": context.world.stable(release.url),
+            "waiting_for": lacking,
+            "assets": assets,
+            "promoted": promoted(context),
+        }

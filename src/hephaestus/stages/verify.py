@@ -1,0 +1,204 @@
+"""verify: what PyPI, Test PyPI and GitHub serve now, held against the manifest; red while anything is incomplete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hephaestus.release.directory import Staging
+from hephaestus.release.errors import Finding, ReleaseError
+from hephaestus.services.errors import ServiceError
+from hephaestus.stages.indexes import asking, http_client
+from hephaestus.stages.proofs import outputs_of
+from hephaestus.stages.publication import IndexState, asset_files, github_client, index_states, required_indexes
+from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
+from hephaestus.stages.verification import Proof, verify
+
+__all__ = ["Line", "NotVerifiedError", "VerifyStage"]
+
+PASS, FAIL, ABSENT = "PASS", "FAIL", "ABSENT"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of the table: ``where`` (index, GitHub), ``subject``, PASS / FAIL / ABSENT, and why."""
+
+    where: str
+    subject: str
+    state: str
+    why: str = ""
+
+    def text(self) -> str:
+        """The line for people."""
+        return f"{self.state:6} {self.where:9} {self.subject}{f': {self.why}' if self.why else ''}"
+
+
+class NotVerifiedError(ReleaseError):
+    """Raised when any line is not PASS: the release is incomplete, or something serves other bytes."""
+
+    def __init__(self, *, lines: list[Line], next_step: str) -> None:
+        bad = [line for line in lines if line.state != PASS]
+        super().__init__(
+            what=f"verify: {len(bad)} of {len(lines)} lines do not hold",
+            why="a release is done when every service serves exactly the manifest's bytes",
+            details=[line.text() for line in lines],
+            next_step=next_step,
+        )
+
+
+class VerifyStage(Stage):
+    """verify."""
+
+    name = "verify"
+    lock = "verify"
+
+    def inputs(self, context: Context) -> Inputs:
+        """The whole manifest and the identity it must have been made under."""
+        return Inputs(
+            files=context.directory.manifest(),
+            settings={"subject": context.world.publisher.subject, "indexes": list(required_indexes(context))},
+        )
+
+    def gates(self, context: Context) -> list[Finding]:
+        """Something must have been built; everything else is a line of the table."""
+        if outputs_of(context, "build"):
+            return []
+        return [Finding(code="no-receipt", subject="build", message="nothing was built", remedy="nox -s build")]
+
+    def confirm(self, context: Context) -> str:
+        """Ask everybody again; the signatures were verified when these very bytes were."""
+        wrong = [line for line in self._served(context) if line.state != PASS]
+        return f"{wrong[0].text()}" if wrong else ""
+
+    def act(self, context: Context, staging: Staging) -> Evidence:
+        """The table; raises NotVerifiedError unless every line holds."""
+        del staging
+        lines = [*self._served(context), *self._attested(context), *self._bundled(context)]
+        for line in lines:
+            context.narrator.step(line.text())
+        if any(line.state != PASS for line in lines):
+            raise NotVerifiedError(lines=lines, next_step=self._way_on(context))
+        return Evidence(data={"state": "complete", "lines": [asdict(line) for line in lines]})
+
+    def _served(self, context: Context) -> list[Line]:
+        lines = []
+        for name, state in index_states(context, required_indexes(context)).items():
+            lines += list(_index_lines(name, state))
+        return [*lines, *self._github(context)]
+
+    def _github(self, context: Context) -> Iterable[Line]:
+        tag = context.project.tag
+        expected = {}
+        for name, path in asset_files(context).items():
+            expected[name] = _sha256(path)
+        try:
+            with http_client() as http:
+                client = github_client(context, http)
+                release = client.find_release(tag)
+                if release is None:
+                    return [Line(where="github", subject=f"release {tag}", state=ABSENT)]
+                report = client.read_back(release, expected)
+        except ServiceError as error:
+            return [Line(where="github", subject=f"release {tag}", state=FAIL, why=error.what)]
+        state, why = (ABSENT, "it is a draft") if release.draft else (PASS, "")
+        if release.prerelease != context.project.prerelease:
+            state, why = FAIL, f"its pre-release flag is {release.prerelease}"
+        lines = [Line(where="github", subject=f"release {tag}", state=state, why=why)]
+        lines += [Line(where="github", subject=name, state=PASS) for name in report.matching]
+        lines += [Line(where="github", subject=name, state=ABSENT) for name in (*report.missing, *report.incomplete)]
+        lines += [
+            Line(where="github", subject=name, state=FAIL, why=f"sha256 {found}, the manifest says {ours}")
+            for name, (ours, found) in report.different.items()
+        ]
+        return lines
+
+    def _attested(self, context: Context) -> list[Line]:
+        """Every attestation the indexes serve, at least one a file, verified with workflow and tag pinned."""
+        lines: list[Line] = []
+        proofs: list[tuple[str, Proof]] = []
+        for index in required_indexes(context):
+            try:
+                with asking(context, index) as client:
+                    for file in client.release_files(context.project.normalized, context.project.version):
+                        found = _attestations(client.provenance(file) or {})
+                        if not found:
+                            lines.append(Line(where=index, subject=f"attestation of {file.filename}", state=ABSENT))
+                        for number, attestation in enumerate(found):
+                            path = context.work / index / f"{file.filename}.{number}.attestation"
+                            path.parent.mkdir(parents=True, exist_ok=True)
+                            path.write_text(json.dumps(attestation), encoding="utf-8")
+                            local = context.directory.dist / file.filename
+                            proofs.append((index, Proof(file=local, proof=path, kind="attestation")))
+            except ServiceError as error:
+                lines.append(Line(where=index, subject="attestations", state=FAIL, why=error.what))
+        results = verify(context, [proof for _, proof in proofs]) if proofs else []
+        for (index, proof), result in zip(proofs, results, strict=True):
+            state = PASS if result["ok"] else FAIL
+            subject = f"attestation of {proof.file.name}"
+            lines.append(Line(where=index, subject=subject, state=state, why=str(result["reason"])))
+        return lines
+
+    def _bundled(self, context: Context) -> list[Line]:
+        """The bundles GitHub serves are ours byte for byte (see above); here they are verified."""
+        here = context.directory.path
+        signed = {**outputs_of(context, "sign", below="bundles/"), **outputs_of(context, "sign-wheelhouse")}
+        proofs = []
+        for path in [*outputs_of(context, "build"), *outputs_of(context, "wheelhouse")]:
+            bundle = f"bundles/{Path(path).name}.sigstore.json"
+            if bundle in signed:
+                proofs.append(Proof(file=here / path, proof=here / bundle, kind="bundle"))
+        if not proofs:
+            return [Line(where="bundles", subject="Sigstore bundles", state=ABSENT)]
+        return [
+            Line(
+                where="bundles",
+                subject=str(result["proof"]),
+                state=PASS if result["ok"] else FAIL,
+                why=str(result["reason"]),
+            )
+            for result in verify(context, proofs)
+        ]
+
+    def _way_on(self, context: Context) -> str:
+        lacking = [
+            name for name, state in index_states(context, required_indexes(context)).items() if not state.complete
+        ]
+        stages = [f"upload-{name}" for name in lacking] or ["github-release"]
+        return f"`nox -s {stages[0]}`, then `nox -s release`: it goes on where it stopped"
+
+
+def _index_lines(name: str, state: IndexState) -> Iterable[Line]:
+    if state.plan is None:
+        yield Line(where=name, subject="index", state=FAIL, why=state.trouble)
+        return
+    for file in state.plan.files:
+        if file in state.plan.identical:
+            yanked = file.filename in state.yanked
+            yield Line(
+                where=name, subject=file.filename, state=FAIL if yanked else PASS, why="it is yanked" if yanked else ""
+            )
+        elif file in state.plan.missing:
+            yield Line(where=name, subject=file.filename, state=ABSENT)
+        else:
+            yield Line(where=name, subject=file.filename, state=FAIL, why=file.reason)
+    for foreign in state.plan.foreign:
+        yield Line(where=name, subject=foreign.filename, state=FAIL, why="is none of ours")
+    if state.status not in ("active", "archived"):
+        yield Line(where=name, subject="project", state=FAIL, why=f"it is {state.status}")
+
+
+def _attestations(provenance: Any) -> list[Any]:
+    return [
+        attestation
+        for bundle in provenance.get("attestation_bundles", [])
+        for attestation in bundle.get("attestations", [])
+    ]
+
+
+def _sha256(path: Path) -> str:
+    from hephaestus.release.manifest import digest_of
+
+    return digest_of(path).removeprefix("sha256:")
