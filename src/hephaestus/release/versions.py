@@ -44,13 +44,12 @@ class Occurrence:
 def occurrences(root: Path, *, package: str, version_files: Sequence[str] = ()) -> list[Occurrence]:
     """Every place below ``root`` where the version is written, in reading order.
 
-    Looked at: ``[project]`` of pyproject.toml; ``__version__`` as a plain string in the modules of ``package``
-    (below ``src/`` or at the root) that are customary for it, read and never run; the configured ``version_files``,
-    of any kind. A file that is not there, or not readable as text, has no occurrence.
+    Looked at: ``[project]`` of pyproject.toml; ``__version__`` as a plain string in the modules customary for it,
+    read and never run, of the package named ``package`` (below ``src/`` or at the root) or else of the only one
+    below ``src/``; the configured ``version_files``, of any kind. A file that is not there, or not readable as text, has no occurrence.
     """
     found = list(_in_pyproject(root))
-    folders = (f"src/{package}", package)
-    for path in (f"{folder}/{module}" for folder in folders for module in _MODULES):
+    for path in (f"{folder}/{module}" for folder in _packages(root, package) for module in _MODULES):
         found += _in_python(root, path, names=("__version__",))
     for path in version_files:
         if not unsafe_path(path) and path not in {place.path for place in found}:
@@ -165,6 +164,14 @@ def next_version(version: str) -> str:
         return f"{epoch}{release}{parsed.pre[0]}{parsed.pre[1] + 1}"
     *kept, last = parsed.release
     return epoch + ".".join(str(part) for part in (*kept, last + 1))
+
+
+def _packages(root: Path, package: str) -> list[str]:
+    named = [folder for folder in (f"src/{package}", package) if (root / folder / "__init__.py").is_file()]
+    if named or not (root / "src").is_dir():
+        return named
+    inside = sorted(path.parent.name for path in (root / "src").glob("*/__init__.py"))
+    return [f"src/{inside[0]}"] if len(inside) == 1 else []
 
 
 def _in_pyproject(root: Path) -> Iterator[Occurrence]:

@@ -72,8 +72,8 @@ def run_child(
     """Run a child to its end; never raises for its exit code.
 
     ``env`` is the whole environment; ``argv[0]`` is looked up on its PATH. ``separate`` keeps stdout apart from
-    stderr (for programs that answer in JSON). ``umask`` is the child's own, ours otherwise (POSIX). Raises ToolMissingError, ToolHangsError. On an interrupt the child
-    gets GRACE seconds before it is terminated.
+    stderr (for programs that answer in JSON). ``umask`` is the child's own, ours otherwise (POSIX).
+    Raises ToolMissingError, ToolHangsError. On an interrupt the child gets GRACE seconds before it is terminated.
     """
     program = shutil.which(argv[0], path=env.get("PATH"))
     if program is None:

@@ -1,0 +1,145 @@
+"""Gates on the source: everything that must be true of commit, tag, version and configuration before a build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hephaestus.release.errors import Finding, Severity
+from hephaestus.release.metadata import BrokenDistribution, read_core_metadata
+from hephaestus.release.prebuilt import Prebuilt, read_prebuilt
+from hephaestus.release.rules.names import Expected, expectation_judgements, file_name_judgements
+from hephaestus.release.source import Source
+from hephaestus.release.versions import changelog_findings, tag_findings, version_findings
+from hephaestus.stages.stage import Context
+from hephaestus.toolchain.locks import LockError, read_lock_file
+from hephaestus.worlds.world import DirtyPolicy, TagPolicy
+
+__all__ = [
+    "commit_tag_findings",
+    "constraint_findings",
+    "constraints_of",
+    "dirt_findings",
+    "prebuilt_findings",
+    "prebuilt_of",
+    "tree_findings",
+]
+
+#: How many changed files a refusal names.
+NAMED = 5
+
+
+def dirt_findings(context: Context, source: Source) -> list[Finding]:
+    """Changes that are in no commit: refused or labelled, as policy says; in a submodule always refused."""
+    findings = [
+        Finding(
+            code="submodule-dirty",
+            subject=path,
+            message="is a submodule with changes of its own, which are part of no commit here",
+            remedy=f"commit them in {path}, then `git add {path}` and commit here",
+        )
+        for path in source.submodules
+    ]
+    if not source.dirty:
+        return findings
+    names = ", ".join(source.dirty[:NAMED])
+    if len(source.dirty) > NAMED:
+        names += f" and {len(source.dirty) - NAMED} more"
+    refuse = context.world.policy.dirty == DirtyPolicy.REFUSE
+    dirt = Finding(
+        code="dirty",
+        subject="git",
+        message=f"the work tree differs from {source.commit[:12]}: {names}"
+        if refuse
+        else f"rehearsing uncommitted changes: {names}",
+        remedy="commit or stash them; nothing but a commit is published" if refuse else "",
+        severity=Severity.ERROR if refuse else Severity.WARNING,
+    )
+    return [*findings, dirt]
+
+
+def commit_tag_findings(context: Context, source: Source) -> list[Finding]:
+    """The tag of this release, where policy wants one, and no tag that contradicts it."""
+    required = context.world.policy.tag == TagPolicy.REQUIRED
+    # Edits on top of a tagged commit are on their way to the next version; the tag says nothing about them.
+    tags = source.tags if required or not source.dirty else ()
+    findings = tag_findings(
+        version=context.project.version,
+        tags=tags,
+        commit=source.commit,
+        required=required,
+        given=context.options.tag,
+    )
+    missing = any(finding.code == "tag-missing" for finding in findings)
+    if not missing or not source.shallow:
+        return findings
+    shallow = Finding(
+        code="shallow-clone",
+        subject=context.project.tag,
+        message="is not known here: this clone is shallow, and tags may not have been fetched",
+        remedy="git fetch --unshallow --tags (in GitHub Actions: actions/checkout with `fetch-depth: 0`)",
+    )
+    return [shallow, *(finding for finding in findings if finding.code != "tag-missing")]
+
+
+def tree_findings(context: Context, tree: Path) -> list[Finding]:
+    """What the exported source says about itself: only what is in it can be released."""
+    project = context.project
+    here, there = project.root / "pyproject.toml", tree / "pyproject.toml"
+    if not there.is_file() or there.read_bytes() != here.read_bytes():
+        message = "is not in the source as git exports it, or not with these contents"
+        remedy = "commit it; it must be neither ignored nor marked `export-ignore`"
+        return [Finding(code="source-differs", subject="pyproject.toml", message=message, remedy=remedy)]
+    files = project.config.version_files
+    return [
+        *version_findings(tree, version=project.version, package=project.file_name, version_files=files),
+        *changelog_findings(tree, version=project.version),
+    ]
+
+
+def constraint_findings(context: Context) -> list[Finding]:
+    """The constraints file, where one is configured: there, not empty, every line pinned and hashed."""
+    path = constraints_of(context)
+    if path is None:
+        return []
+    name = context.project.config.build.constraints
+    remedy = f"uv pip compile --universal --generate-hashes -o {name} ..."
+    try:
+        lock = read_lock_file(path)
+    except LockError as error:
+        return [Finding(code="constraints-unhashed", subject=name, message=error.what, remedy=remedy)]
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"is configured as build.constraints, but cannot be read: {error}"
+        return [Finding(code="constraints-missing", subject=name, message=message, remedy=remedy)]
+    if not lock.versions:
+        message = "names no requirement: the frontend would install whatever it finds"
+        return [Finding(code="constraints-empty", subject=name, message=message, remedy=remedy)]
+    return []
+
+
+def prebuilt_findings(context: Context) -> list[Finding]:
+    """The prebuilt wheels, where a folder of them is given: whole, and of this project and version."""
+    prebuilt = prebuilt_of(context)
+    if prebuilt is None:
+        return []
+    expected = Expected(name=context.project.name, version=context.project.version)
+    findings = list(prebuilt.findings)
+    for name in prebuilt.digests:
+        try:
+            metadata = read_core_metadata(prebuilt.folder / name)
+        except BrokenDistribution as error:
+            findings.append(Finding(code="prebuilt-broken", subject=name, message=error.reason, remedy="build it anew"))
+            continue
+        judgements = [*file_name_judgements(name, metadata), *expectation_judgements(name, metadata, expected)]
+        findings += [judgement.finding for judgement in judgements]
+    return findings
+
+
+def prebuilt_of(context: Context) -> Prebuilt | None:
+    """The folder of prebuilt wheels as it is now, or None where none is asked for."""
+    return readprebuilt_of(context.options.prebuilt) if context.options.prebuilt is not None else None
+
+
+def constraints_of(context: Context) -> Path | None:
+    """Where the configured constraints file is, or None."""
+    name = context.project.config.build.constraints
+    return context.project.root / name if name else None
