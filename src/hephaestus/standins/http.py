@@ -75,9 +75,7 @@ class Listener:
         self._server = _Server(("127.0.0.1", port), _Connection)
         self._server.stand_in = _StandIn(handler=handler, tls=tls, closing=self._closing, connect=connect)
         self._scheme = "https" if tls else "http"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
     @property
@@ -157,9 +155,7 @@ class _Connection(BaseHTTPRequestHandler):
         try:
             response = stand_in.handler(self._request())
         except Exception as error:  # noqa: BLE001 - a defect of ours must reach the client as a 500, not hang it
-            response = Response(
-                status=500, reason="Stand-in defect", body=f"{type(error).__name__}: {error}".encode()
-            )
+            response = Response(status=500, reason="Stand-in defect", body=f"{type(error).__name__}: {error}".encode())
         if response.wire == "hang":
             stand_in.closing.wait()
         if response.wire != "answer":
