@@ -13,7 +13,7 @@ from hephaestus.standins.http import Response
 
 __all__ = ["ROUTES", "well_formed_tag"]
 
-_BAD_TAG = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/.-]|[/.]$|\.lock$|^@$")
+_BAD_TAG = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/-]|[/.]$|(?:^|/)\.|\.lock(?:/|$)")
 _IMMUTABLE_TAG = "tag_name was used by an immutable release"
 
 

@@ -124,6 +124,10 @@ class GitHub:
                 response = self._struck(fault) or self._serve(request, found, fault)
             except Refusal as refusal:
                 response = refusal.response
+            except OSError:
+                # What could not be saved has not happened, in memory either.
+                self._store.restore()
+                raise
         common = {
             "X-GitHub-Request-Id": secrets.token_hex(8).upper(),
             "Date": format_datetime(datetime.fromtimestamp(self._clock(), tz=UTC), usegmt=True),

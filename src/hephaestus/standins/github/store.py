@@ -125,6 +125,10 @@ class Store:
         """Write the repository's state."""
         self._write(self._file, json.dumps(asdict(self.repository), indent=1).encode())
 
+    def restore(self) -> None:
+        """Go back to what was saved last."""
+        self.repository = self._load()
+
     def _load(self) -> Repository:
         if not self._file.exists():
             return Repository()
