@@ -22,7 +22,6 @@ CREDENTIALS = (
     "ACTIONS_RUNTIME_TOKEN",
     "GITHUB_TOKEN",
     "GH_TOKEN",
-    "GITHUB_ACTIONS",
     "SIGSTORE_IDENTITY_TOKEN",
     "PYPI_ID_TOKEN",
     "TESTPYPI_ID_TOKEN",
@@ -61,6 +60,9 @@ USER = {
     "NOX_CURRENT_SESSION": "build",
     "CC": "gcc",
     "CI": "true",
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_ENV": "/runner/env",
+    "GITHUB_SHA": "0123",
     **dict.fromkeys(CREDENTIALS, "a real secret"),
 }
 
@@ -72,7 +74,9 @@ def test_credential_names_are_known(name: str) -> None:
     assert is_credential(name.lower())
 
 
-@pytest.mark.parametrize("name", ["PATH", "PIP_INDEX_URL", "COMPASS", "TOKENIZERS_PARALLELISM", "HTTPS_PROXY", "KEYS"])
+@pytest.mark.parametrize(
+    "name", ["PATH", "PIP_INDEX_URL", "COMPASS", "TOKENIZERS_PARALLELISM", "HTTPS_PROXY", "KEYS", "GITHUB_SHA"]
+)
 def test_ordinary_names_are_not_credentials(name: str) -> None:
     """A name that only contains such a word in another is left alone."""
     assert not is_credential(name)

@@ -26,9 +26,7 @@ from hephaestus.worlds.world import (
 __all__ = ["REHEARSAL_POLICY", "OffLoopbackError", "refuse_off_loopback", "rehearsal_world"]
 
 #: A rehearsal takes the tree as it is, says so, and assumes the tag; ``dataclasses.replace`` changes the rest.
-REHEARSAL_POLICY = Policy(
-    dirty=DirtyPolicy.LABEL, tag=TagPolicy.ASSUMED, propagation_seconds=60.0, poll_seconds=0.1
-)
+REHEARSAL_POLICY = Policy(dirty=DirtyPolicy.LABEL, tag=TagPolicy.ASSUMED, propagation_seconds=60.0, poll_seconds=0.1)
 
 #: The identity variables a rehearsal's signers and uploaders get from the stand-in issuer, and no others.
 _OWN_CREDENTIALS = frozenset({"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"})
