@@ -1,0 +1,164 @@
+"""Writing archives: a deterministic .tar.gz of flat regular files, in one pass, not squeezed.
+
+The same members give the same bytes on any machine: sorted names, one time, owner 0/0, mode 0644, a gzip header
+without name or time. What goes in is squeezed already (wheels), and gzip costs 20 times the hashing of it for
+nothing (facts: performance, section 7), so the stream is made of stored blocks. They are framed here and not by
+zlib, because how zlib cuts level 0 differs between its builds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import tarfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from hephaestus.release.errors import ReleaseError
+from hephaestus.release.names import unfit_member_name
+
+__all__ = ["ArchiveNotWritten", "Member", "Packed", "write_archive"]
+
+_READ = 1 << 20
+_STORED = 0xFFFF  # the most bytes one stored block can hold (RFC 1951, section 3.2.4)
+_RECORD = tarfile.RECORDSIZE
+_GZIP_HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])  # no flags, no time, unknown system (RFC 1952)
+
+
+class ArchiveNotWritten(ReleaseError):
+    """Raised when a member is not fit for an archive, or changes while it is read."""
+
+    def __init__(self, *, member: str, problem: str) -> None:
+        super().__init__(
+            what=f"{member} cannot go into the archive: it {problem}",
+            why="an archive that not every system unpacks to the same files is of no use to its readers",
+            next_step="run the same command again; if it stays so, rename the distribution that has this name",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One file of an archive: its name, its size in bytes, ``sha256:<hex>`` of its content."""
+
+    name: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """An archive that was written: its members in order, its own size in bytes and ``sha256:<hex>``."""
+
+    members: tuple[Member, ...]
+    size: int
+    digest: str
+
+
+def write_archive(
+    stream: BinaryIO,
+    files: Mapping[str, Path | bytes],
+    *,
+    epoch: int,
+    listing: tuple[str, Callable[[Sequence[Member]], bytes]] | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Packed:
+    """Write ``files`` (member name to file, or to its content) into ``stream`` as .tar.gz, hashing as it goes.
+
+    ``epoch`` is every member's time, in seconds since 1970. ``listing`` names a last member whose content is made of
+    the members before it: so their digests can stand in the archive although each file is read once.
+    ``progress`` gets the bytes packed and their sum. Memory does not grow with the files.
+    Raises ArchiveNotWritten, OSError.
+    """
+    for name in (*files, *(listing[:1] if listing else ())):
+        if problem := unfit_member_name(name):
+            raise ArchiveNotWritten(member=repr(name), problem=problem)
+    sizes = {name: len(file) if isinstance(file, bytes) else file.stat().st_size for name, file in files.items()}
+    total, done = sum(sizes.values()), 0
+    out = _StoredGzip(stream)
+    members: list[Member] = []
+    for name in sorted(files):
+        members.append(_pack(out, name, files[name], size=sizes[name], epoch=epoch))
+        done += sizes[name]
+        progress(done, total)
+    if listing is not None:
+        name, compose = listing
+        content = compose(members)
+        members.append(_pack(out, name, content, size=len(content), epoch=epoch))
+    out.write(bytes(2 * tarfile.BLOCKSIZE))
+    out.write(bytes(-out.taken % _RECORD))
+    out.close()
+    return Packed(members=tuple(members), size=out.written, digest=f"sha256:{out.digest.hexdigest()}")
+
+
+def _header(name: str, *, size: int, epoch: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime, info.mode = size, epoch, 0o644
+    info.type, info.uid, info.gid, info.uname, info.gname = tarfile.REGTYPE, 0, 0, "", ""
+    return info.tobuf(tarfile.PAX_FORMAT)  # plain ustar unless a name is longer than 100 bytes
+
+
+def _pack(out: _StoredGzip, name: str, file: Path | bytes, *, size: int, epoch: int) -> Member:
+    out.write(_header(name, size=size, epoch=epoch))
+    digest, taken = hashlib.sha256(), 0
+    if isinstance(file, bytes):
+        digest.update(file)
+        out.write(file)
+        taken = len(file)
+    else:
+        buffer = bytearray(_READ)
+        view = memoryview(buffer)
+        with file.open("rb", buffering=0) as source:
+            while count := source.readinto(buffer):
+                digest.update(view[:count])
+                out.write(view[:count])
+                taken += count
+                if taken > size:
+                    break
+    if taken != size:
+        raise ArchiveNotWritten(member=name, problem=f"had {size} bytes and then {taken}: it changed while it was read")
+    out.write(bytes(-size % tarfile.BLOCKSIZE))
+    return Member(name=name, size=size, digest=f"sha256:{digest.hexdigest()}")
+
+
+class _StoredGzip:
+    """A gzip stream of stored blocks. ``taken`` and ``written`` count bytes in and out; ``digest`` is of the latter."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._pending = bytearray()
+        self._crc = 0
+        self.taken = 0
+        self.written = 0
+        self.digest = hashlib.sha256()
+        self._emit(_GZIP_HEADER)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take any number of bytes; whole blocks go out."""
+        self._crc = zlib.crc32(data, self._crc)
+        self.taken += len(data)
+        self._pending += data
+        whole = len(self._pending) // _STORED * _STORED
+        if not whole:
+            return
+        frame = struct.pack("<BHH", 0, _STORED, 0)
+        parts: list[bytes | memoryview] = []
+        with memoryview(self._pending) as view:
+            for start in range(0, whole, _STORED):
+                parts += (frame, view[start : start + _STORED])
+            self._emit(b"".join(parts))
+            parts.clear()
+        del self._pending[:whole]
+
+    def close(self) -> None:
+        """Write the last block (which may be empty), the checksum and the size."""
+        size = len(self._pending)
+        self._emit(struct.pack("<BHH", 1, size, size ^ _STORED) + self._pending)
+        self._emit(struct.pack("<II", self._crc, self.taken & 0xFFFFFFFF))
+
+    def _emit(self, data: bytes) -> None:
+        self.digest.update(data)
+        self._stream.write(data)
+        self.written += len(data)

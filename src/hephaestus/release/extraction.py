@@ -1,0 +1,242 @@
+"""Reading archives from anywhere: everything but flat regular files with plain names is refused, within limits.
+
+The parser is our own, because ``tarfile`` takes a broken header for the end, passes over what follows the end, and
+resolves links. The whole archive is judged while it is read once; what was unpacked is removed when it is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from hephaestus.release.archive import Member
+from hephaestus.release.errors import ReleaseError
+from hephaestus.release.names import unfit_member_name
+
+__all__ = ["ArchiveRefused", "Limits", "extract_archive"]
+
+_READ = 1 << 20
+_BLOCK = tarfile.BLOCKSIZE
+_LONGEST_NAME_RECORD = 64 * 1024
+_KINDS = {
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+    tarfile.FIFOTYPE: "a pipe",
+    tarfile.DIRTYPE: "a folder",
+    tarfile.CONTTYPE: "a contiguous file",
+    tarfile.GNUTYPE_SPARSE: "a sparse file",
+    tarfile.XGLTYPE: "a header for all members",
+}
+
+
+class ArchiveRefused(ReleaseError):
+    """Raised when an archive is damaged, hostile, or not the promised one; nothing of it is kept.
+
+    ``code`` is stable for programs: ``broken``, ``kind``, ``name``, ``twice``, ``too-large``, ``trailing``,
+    ``digest``, ``missing``, ``foreign``.
+    """
+
+    def __init__(self, *, archive: str, code: str, problem: str) -> None:
+        self.code = code
+        super().__init__(
+            what=f"{archive}: {problem}",
+            why="it is damaged, was tampered with, or is no wheelhouse; nothing of it was kept",
+            next_step="fetch the archive again and compare its SHA-256; if it stays so, treat it as tampering",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What an honest archive keeps within; sizes in bytes, unpacked."""
+
+    members: int = 10_000
+    member_size: int = 4 << 30
+    total_size: int = 16 << 30
+
+
+def extract_archive(
+    archive: Path, target: Path, *, limits: Limits | None = None, expected: Mapping[str, str] | None = None
+) -> tuple[Member, ...]:
+    """Unpack a .tar.gz of flat regular files into ``target`` (made if absent); returns the members in order.
+
+    A leading ``./`` is dropped and an entry for the root folder passed over. No existing file is ever written to.
+    ``expected`` (name to ``sha256:<hex>``) must be met exactly, when given. Raises ArchiveRefused, and OSError
+    where the disk fails.
+    """
+    made: list[Path] = []
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        with archive.open("rb") as stream:
+            reading = _Reading(archive.name, stream, limits or Limits())
+            return reading.unpack(target, made, expected)
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+
+
+class _Reading:
+    """One archive being read."""
+
+    def __init__(self, name: str, stream: BinaryIO, limits: Limits) -> None:
+        self._name = name
+        self._stream = stream
+        self._limits = limits
+        self._inflate = zlib.decompressobj(31)
+        self._feed = b""
+        self._total = 0
+
+    def unpack(self, target: Path, made: list[Path], expected: Mapping[str, str] | None) -> tuple[Member, ...]:
+        members: list[Member] = []
+        names: dict[str, str] = {}
+        while (header := self._next_header()) is not None:
+            name, size = header
+            if name in ("", "."):
+                continue
+            if len(members) >= self._limits.members:
+                raise self._refusal("too-large", f"holds more than {self._limits.members} members")
+            if problem := unfit_member_name(name):
+                raise self._refusal("name", f"the member {name[:80]!r} {problem}")
+            if twin := names.get(name.casefold()):
+                same = "stands in it twice" if twin == name else f"and {twin} differ only in case"
+                raise self._refusal("twice", f"{name} {same}")
+            names[name.casefold()] = name
+            if expected is not None and name not in expected:
+                raise self._refusal("foreign", f"{name} is in it, but not in its list")
+            member = self._unpack_one(target / name, name, size, made)
+            if expected is not None and member.digest != expected[name]:
+                raise self._refusal("digest", f"{name} has {member.digest}, the list says {expected[name]}")
+            members.append(member)
+        self._expect_end()
+        if missing := sorted(set(expected or ()) - set(names.values())):
+            raise self._refusal("missing", f"{', '.join(missing)}: in its list, but not in it")
+        return tuple(members)
+
+    def _unpack_one(self, path: Path, name: str, size: int, made: list[Path]) -> Member:
+        digest, left = hashlib.sha256(), size
+        try:
+            output = path.open("xb")
+        except FileExistsError as error:
+            raise self._refusal("twice", f"{name} is already in {path.parent}, which must be empty") from error
+        made.append(path)
+        with output:
+            while left:
+                chunk = self._read(min(left, _READ))
+                digest.update(chunk)
+                output.write(chunk)
+                left -= len(chunk)
+        self._padding(size)
+        return Member(name=name, size=size, digest=f"sha256:{digest.hexdigest()}")
+
+    def _next_header(self) -> tuple[str, int] | None:
+        """The next member's name and size; None at the end-of-archive marker."""
+        long_name: str | None = None
+        while True:
+            block = self._read(_BLOCK)
+            if not any(block):
+                if long_name is not None or any(self._read(_BLOCK)):
+                    raise self._refusal("broken", "a header is missing in the middle")
+                return None
+            try:
+                info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+            except tarfile.HeaderError as error:
+                raise self._refusal("broken", f"it is not a tar archive, or damaged ({error})") from error
+            size = int(info.size)
+            if info.type in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME):
+                if long_name is not None or not 0 < size <= _LONGEST_NAME_RECORD:
+                    raise self._refusal("broken", "a long name's record is malformed")
+                record = b"".join(self._pieces(size))
+                self._padding(size)
+                long_name = self._pax_name(record) if info.type == tarfile.XHDTYPE else _text(record.rstrip(b"\0"))
+                continue
+            name = (long_name if long_name is not None else info.name).removeprefix("./")
+            if info.type == tarfile.DIRTYPE and name.rstrip("/") in ("", ".") and size == 0:
+                return "", 0
+            if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+                kind = _KINDS.get(info.type, f"of the unknown kind {info.type!r}")
+                raise self._refusal("kind", f"the member {name[:80]!r} is {kind}, not a regular file")
+            if not 0 <= size <= self._limits.member_size:
+                raise self._refusal("too-large", f"{name[:80]!r} claims {size} bytes")
+            return name, size
+
+    def _pax_name(self, record: bytes) -> str | None:
+        """The path of a pax header; what else it says must not change what is read (times and the like)."""
+        path: str | None = None
+        while record:
+            length, separator, _rest = record.partition(b" ")
+            if not separator or not length.isdigit() or len(length) > 6 or not 5 <= int(length) <= len(record):
+                raise self._refusal("broken", "a pax header is malformed")
+            line, record = record[len(length) + 1 : int(length)], record[int(length) :]
+            keyword, equals, value = line.partition(b"=")
+            if not equals or not value.endswith(b"\n"):
+                raise self._refusal("broken", "a pax header is malformed")
+            if keyword == b"path":
+                path = _text(value[:-1])
+            elif keyword not in (b"mtime", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname", b"comment"):
+                raise self._refusal("kind", f"a pax header sets {_text(keyword)[:40]!r}")
+        return path
+
+    def _expect_end(self) -> None:
+        """Only zeros, then the end of the gzip stream, then the end of the file."""
+        while chunk := self._inflated(_READ):
+            if any(chunk):
+                raise self._refusal("trailing", "data follows the end of the archive")
+        if self._inflate.unused_data or self._feed or self._stream.read(1):
+            raise self._refusal("trailing", "data follows the end of the gzip stream")
+
+    def _padding(self, size: int) -> None:
+        if padding := -size % _BLOCK:
+            self._read(padding)
+
+    def _pieces(self, size: int) -> list[bytes]:
+        pieces = []
+        while size:
+            pieces.append(self._read(size))
+            size -= len(pieces[-1])
+        return pieces
+
+    def _read(self, size: int) -> bytes:
+        """Exactly ``size`` unpacked bytes when ``size`` is at most a block, else between one and ``size``."""
+        chunk = self._inflated(size)
+        while chunk and len(chunk) < min(size, _BLOCK):
+            more = self._inflated(min(size, _BLOCK) - len(chunk))
+            if not more:
+                break
+            chunk += more
+        if len(chunk) < min(size, _BLOCK):
+            raise self._refusal("broken", "it ends too early")
+        return chunk
+
+    def _inflated(self, size: int) -> bytes:
+        """Between one and ``size`` unpacked bytes; none at the end of the gzip stream."""
+        while not self._inflate.eof:
+            if not self._feed:
+                self._feed = self._stream.read(_READ // 4)
+            try:
+                chunk = self._inflate.decompress(self._feed, size)
+            except zlib.error as error:
+                raise self._refusal("broken", f"it is not a gzip file, or damaged ({error})") from error
+            ended = not self._feed and not chunk
+            self._feed = self._inflate.unconsumed_tail
+            self._total += len(chunk)
+            if self._total > self._limits.total_size:
+                raise self._refusal("too-large", f"it unpacks to more than {self._limits.total_size} bytes")
+            if chunk:
+                return chunk
+            if ended:
+                raise self._refusal("broken", "its gzip stream is cut short")
+        return b""
+
+    def _refusal(self, code: str, problem: str) -> ArchiveRefused:
+        return ArchiveRefused(archive=self._name, code=code, problem=problem)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")

@@ -1,0 +1,233 @@
+"""One trial of smoke: one file of the release, installed from the index under one Python, and looked at."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urldefrag, urlsplit
+
+from packaging.version import Version
+
+from hephaestus.release.config import SmokeConfig
+from hephaestus.release.errors import Finding, Severity
+from hephaestus.stages.installation import (
+    INSTALL_SECONDS,
+    PROBE_SECONDS,
+    FreshEnvironment,
+    Installed,
+    Interpreter,
+    Tampered,
+    check_probe,
+    fitting_wheel,
+    install_finding,
+)
+from hephaestus.stages.stage import Context
+from hephaestus.toolchain.process import ToolHangsError, ToolMissingError
+from hephaestus.worlds.world import ChildKind
+
+__all__ = ["Results", "Served", "Trial", "trials"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """The release's files as the index serves them: file name to address and SHA-256 (hex)."""
+
+    urls: Mapping[str, str]
+    digests: Mapping[str, str]
+    simple_url: str
+    index: str
+
+    def pinned(self, file: str) -> str:
+        return f"{self.urls[file]}#sha256={self.digests[file]}"
+
+    @property
+    def origins(self) -> frozenset[tuple[str, str]]:
+        """Scheme and authority of everything that belongs to this index."""
+        return frozenset(_origin(url) for url in (self.simple_url, *self.urls.values()))
+
+
+@dataclass(kw_only=True)
+class Results:
+    """What all trials together found and proved; ``evidence`` by Python version and trial."""
+
+    findings: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+    evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One installation: a file of the release, with extras, under one Python."""
+
+    interpreter: Interpreter
+    file: str
+    extras: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        kind = "wheel" if self.file.endswith(".whl") else "sdist"
+        return f"{kind}[{','.join(self.extras)}]" if self.extras else kind
+
+    @property
+    def place(self) -> str:
+        return f"Python {self.interpreter.version} ({self.label})"
+
+    @property
+    def folder(self) -> str:
+        return re.sub(r"[^A-Za-z0-9.]+", "-", f"{self.interpreter.version}-{self.label}").strip("-")
+
+    def run(self, context: Context, served: Served, results: Results) -> None:
+        """Install it in a fresh environment and look at it in every way. Raises Tampered."""
+        fresh = FreshEnvironment.make(context, context.work / self.folder / "venv", self.interpreter)
+        installed = _install(context, fresh, served, self, results)
+        if installed is None:
+            return
+        project, smoke = context.project, context.project.config.smoke
+        checked = fresh.check(context)
+        if not checked.ok:
+            lines = [line.strip() for line in checked.output.splitlines() if line.strip()]
+            results.findings += [
+                Finding(code="pip-check", subject=f"pip check on {self.place}", message=line) for line in lines
+            ]
+        done, answer = fresh.probe(context, name=project.normalized, imports=smoke.imports, extras=self.extras)
+        results.findings += check_probe(done, answer, place=self.place, version=project.version, name=project.name)
+        results.findings += _run_commands(context, fresh, self)
+        if answer is not None:
+            results.evidence.setdefault(self.interpreter.version, {})[self.label] = {
+                "file": self.file,
+                "origin": context.world.stable(served.urls[self.file]),
+                "sha256": served.digests[self.file],
+                "installed": dict(sorted(answer["installed"].items())),
+                "imported": sorted(answer["modules"]),
+                "scripts": sorted(answer["scripts"]),
+                "from_elsewhere": sorted(one.name for one in installed if one.name != project.normalized),
+            }
+
+
+def trials(config: SmokeConfig, files: Sequence[str], interpreter: Interpreter) -> Iterator[Trial]:
+    """Wheel, wheel with each extra, sdist; each in an environment of its own, so that none hides another's lack."""
+    if wheel := fitting_wheel(files, interpreter):
+        yield Trial(interpreter=interpreter, file=wheel)
+        for extra in config.extras:
+            yield Trial(interpreter=interpreter, file=wheel, extras=(extra,))
+    for file in files:
+        if config.sdist and file.endswith(".tar.gz"):
+            yield Trial(interpreter=interpreter, file=file)
+
+
+def _install(
+    context: Context, fresh: FreshEnvironment, served: Served, trial: Trial, results: Results
+) -> list[Installed] | None:
+    """Install the trial's file from the index and prove where everything came from; None when it failed."""
+    project, env = context.project, context.world.children[ChildKind.INSTALLER]
+    extras = f"[{','.join(trial.extras)}]" if trial.extras else ""
+    origin, digest = served.urls[trial.file], served.digests[trial.file]
+    requirement = f"{project.normalized}{extras} @ {served.pinned(trial.file)}"
+    if trial.file.endswith(".tar.gz"):
+        built = _build(context, fresh, requirement, trial, results)
+        if built is None:
+            return None
+        # What pip fetched by URL and hash is the sdist; what is installed is the wheel made of those bytes here.
+        requirement, origin, digest = f"{project.normalized} @ {built.as_uri()}", built.as_uri(), ""
+    report = fresh.folder.parent / "report.json"
+    done, installed = fresh.install(context, [requirement], env=env, report=report)
+    if not done.ok:
+        results.findings.append(install_finding(done.output, place=trial.place, name=trial.file))
+        return None
+    results.findings += _proof(installed, served, trial, name=project.normalized, origin=origin, digest=digest)
+    results.warnings += [
+        Finding(
+            code="yanked",
+            subject=f"{one.name} {one.version} on {trial.place}",
+            message="has been yanked from its index; only the exact pin lets it in",
+            remedy="widen the requirement",
+            severity=Severity.WARNING,
+        )
+        for one in installed
+        if one.yanked
+    ]
+    return installed
+
+
+def _build(context: Context, fresh: FreshEnvironment, requirement: str, trial: Trial, results: Results) -> Path | None:
+    """Build the sdist as an installer does. Without pip's cache, which would hand out a wheel built earlier."""
+    target = fresh.folder.parent / "built"
+    argv = ["python", "-m", "pip", "--python", str(fresh.python), "wheel", "--no-input", "--disable-pip-version-check"]
+    argv += ["--progress-bar", "off", "--no-cache-dir", "--no-deps", "--wheel-dir", str(target), requirement]
+    env = context.world.children[ChildKind.INSTALLER]
+    done = context.environment.run(argv, env=env, timeout=INSTALL_SECONDS)
+    built = sorted(target.glob("*.whl")) if done.ok else []
+    if len(built) == 1:
+        return built[0]
+    finding = install_finding(done.output, place=trial.place, name=trial.file)
+    message = f"{trial.file} does not build: {finding.subject.partition(' on ')[0]} {finding.message}"
+    results.findings.append(Finding(code="sdist-build", subject=f"sdist on {trial.place}", message=message))
+    return None
+
+
+def _proof(
+    installed: Sequence[Installed], served: Served, trial: Trial, *, name: str, origin: str, digest: str
+) -> list[Finding]:
+    """Ours came from that address with that hash, and nothing else came from the index's hosts."""
+    findings = []
+    ours = [one for one in installed if one.name == name]
+    if [(urldefrag(one.url)[0], one.direct) for one in ours] != [(origin, True)]:
+        found = ", ".join(one.url for one in ours) or "nothing"
+        message = f"pip's report says it came from {found}, not from {origin}"
+        findings.append(Finding(code="foreign-origin", subject=f"{name} on {trial.place}", message=message))
+    elif digest and ours[0].sha256 != digest:
+        details = [f"released {digest}, installed {ours[0].sha256 or 'without a hash'}"]
+        raise Tampered(subject=trial.file, source=served.index, details=details)
+    for one in installed:
+        if one.name != name and _origin(one.url) in served.origins:
+            message = f"came from {one.url}: anyone may register any name there, so this may be anybody's code"
+            remedy = "take that index out of pip's configuration (index-url, extra-index-url)"
+            subject = f"{one.name} {one.version} on {trial.place}"
+            findings.append(Finding(code="dependency-confusion", subject=subject, message=message, remedy=remedy))
+    return findings
+
+
+def _run_commands(context: Context, fresh: FreshEnvironment, trial: Trial) -> list[Finding]:
+    """The project's own commands, and the one whose output must name the version."""
+    config, version = context.project.config.smoke, context.project.version
+    findings = []
+    for command in (*config.commands, *([config.version_command] if config.version_command else [])):
+        words = [word.replace("{version}", version) for word in shlex.split(command)]
+        problem = _run_command(context, fresh, words, version if command == config.version_command else None)
+        if problem:
+            subject = f"`{shlex.join(words)}` on {trial.place}"
+            findings.append(Finding(code="command-fails", subject=subject, message=problem))
+    return findings
+
+
+def _run_command(context: Context, fresh: FreshEnvironment, words: Sequence[str], version: str | None) -> str:
+    empty = fresh.folder.parent / "commands"
+    empty.mkdir(exist_ok=True)
+    env = context.world.children[ChildKind.PROBE]
+    try:
+        done = context.environment.run(
+            fresh.program(words), env=env, cwd=empty, timeout=PROBE_SECONDS, scripts=fresh.scripts
+        )
+    except (ToolMissingError, ToolHangsError) as error:
+        return error.what
+    tail = " / ".join([line.strip() for line in done.output.splitlines() if line.strip()][-3:])[:300]
+    if not done.ok:
+        return f"ends with exit code {done.code}: {tail or 'no output'}"
+    if version is not None and not _names(done.output, version):
+        return f"does not name version {version}: {tail or 'no output'}"
+    return ""
+
+
+def _names(text: str, version: str) -> bool:
+    """Whether ``text`` names exactly this version: 1.2.3 is not named by 1.2.30, 11.2.3 or 1.2.3rc1."""
+    spellings = "|".join(re.escape(spelling) for spelling in {version, str(Version(version))})
+    return re.search(rf"(?<![0-9.])(?:{spellings})(?![.+-]?[0-9A-Za-z])", text) is not None
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
