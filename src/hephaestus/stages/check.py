@@ -19,8 +19,8 @@ from hephaestus.release.manifest import ManifestError, parse_sums
 from hephaestus.release.metadata import BrokenDistribution, distribution_kind
 from hephaestus.release.sdist_contents import SdistContents, compare_sdist, sdist_findings, sdist_members, tree_members
 from hephaestus.release.source import export
+from hephaestus.stages.predecessor import last_publication
 from hephaestus.stages.proofs import distributions, outputs_of, unproven
-from hephaestus.stages.publication import last_publication
 from hephaestus.stages.rules import all_findings
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
 from hephaestus.stages.tool_reports import read_contents_report, read_twine_report, tool_broken
