@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -33,6 +34,7 @@ def run(session: nox.Session, make: Callable[[], Stage]) -> None:
     from hephaestus.report.annotations import annotate
 
     stage = make()
+    _quiet()
     try:
         refuse_unreal(session, stage.name)
         request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
@@ -119,6 +121,12 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
             told = summary.summarize(project, opened.directory, world=opened.world.label)
             summary.write(told, opened.directory)
         return outcome
+
+
+def _quiet() -> None:
+    """Keep libraries' own debug lines out of nox's log, which shows every logger's."""
+    for name in ("urllib3", "filelock"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _root(project: Project, request: Request) -> ReleaseRoot:
