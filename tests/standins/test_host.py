@@ -156,7 +156,7 @@ def test_at_its_end_the_addresses_are_gone(tmp_path: Path) -> None:
     assert {path.name for path in state.iterdir()} <= {"host.lock", "tls", "journal.jsonl"}
     for path in (path for path in state.rglob("*") if path.is_file()):
         for port in ports:
-            assert str(port).encode() not in path.read_bytes(), path
+            assert f":{port}".encode() not in path.read_bytes(), path
     with _host(state) as running:
         assert (state / "tls/authority.pem").read_bytes() == authority
 
