@@ -177,7 +177,7 @@ def _matches(publisher: PublisherConfig, claims: Mapping[str, Any]) -> bool:
 def new_token(index: str) -> str:
     """A fresh API token shaped like PyPI's: ``pypi-`` and the base64 beginning that names the service."""
     location = (b"test." if index == "testpypi" else b"") + b"pypi.org"
-    body = bytes([2, 1, len(location)]) + location + secrets.token_bytes(48)
+    body = bytes([2, 1, len(location)]) + location + bytes([2]) + secrets.token_bytes(48)
     return f"pypi-{base64.urlsafe_b64encode(body).rstrip(b'=').decode()}"
 
 
