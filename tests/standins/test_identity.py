@@ -12,10 +12,12 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from hephaestus.standins.faults import Fault, Faults
 from hephaestus.standins.http import Listener, Request, Response
 from hephaestus.standins.identity import GITHUB_ISSUER, Issuer, TokenRejected, WorkflowIdentity
+from hephaestus.standins.keys import ec_key
 
 IDENTITY = WorkflowIdentity(
     repository="IAmJonoBo/Hephaestus",
@@ -178,6 +180,14 @@ def test_foreign_tokens_are_rejected(issuer: Issuer, tmp_path: Path, clock: Cloc
         issuer.verify(renamed.token(IDENTITY, "pypi"), "pypi")
     with pytest.raises(TokenRejected, match="malformed"):
         issuer.verify(issuer.token({"iat": 1} | IDENTITY.claims(), "pypi")[:-4], "pypi")
+
+
+def test_times_must_be_numbers(tmp_path: Path, issuer: Issuer, clock: Clock) -> None:
+    """A token signed with our own key whose times are no numbers is malformed, not a crash."""
+    key = ec_key(tmp_path / "oidc" / "issuer.pem", ec.SECP256R1())
+    claims = {"iss": GITHUB_ISSUER, "aud": "pypi", "iat": 1, "nbf": 1, "jti": "1", "exp": "tomorrow"}
+    with pytest.raises(TokenRejected, match="not numbers"):
+        issuer.verify(jwt.encode(claims, key, algorithm="ES256"), "pypi")
 
 
 def test_the_endpoint_wants_a_grant_and_one_audience(issuer: Issuer, clock: Clock) -> None:

@@ -21,7 +21,7 @@ from hephaestus.standins.faults import Faults
 from hephaestus.standins.http import Request, Response
 from hephaestus.standins.keys import ec_key
 
-__all__ = ["GITHUB_ISSUER", "Issuer", "TokenRejected", "WorkflowIdentity"]
+__all__ = ["FAULT_KINDS", "GITHUB_ISSUER", "Issuer", "TokenRejected", "WorkflowIdentity"]
 
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 _LIFETIME = 300
@@ -32,7 +32,8 @@ _LEEWAY = 5
 _GRANT_LIFETIME = 24 * 3600
 _GRANT_AUDIENCE = "actions-runtime"
 _TOKEN_PATH = re.compile(r"/oidc/(?P<environment>[^/]+)/token\Z")
-_KINDS = ("no-permission", "500", "expired-token", "wrong-audience", "wrong-key", "html", "reset")
+FAULT_KINDS = ("no-permission", "500", "expired-token", "wrong-audience", "wrong-key", "html", "reset")
+"""Every kind of fault that service ``oidc`` knows."""
 
 
 class TokenRejected(ValueError):
@@ -237,7 +238,7 @@ class Issuer:
             return _failure(400, "one audience is needed")
         if environment != "-":
             identity = replace(identity, environment=environment)
-        fault = self._faults.take("oidc", _KINDS)
+        fault = self._faults.take("oidc", FAULT_KINDS)
         match fault.kind if fault else "":
             case "no-permission":
                 return _failure(403, "Resource not accessible by integration")

@@ -160,6 +160,7 @@ def test_what_is_not_in_the_log_is_not_found(sigstore: Sigstore) -> None:
     assert get_v1(sigstore, "/elsewhere") == 404
     assert post_v1(sigstore, {"logIndexes": [9]}, f"{ENTRIES}/retrieve").status == 404
     assert post_v1(sigstore, {"entries": [1]}, f"{ENTRIES}/retrieve").status == 400
+    assert post_v1(sigstore, {"entries": True}, f"{ENTRIES}/retrieve").status == 400
     assert sigstore.rekor_v2(Request(method="GET", path="/api/v2/nothing")).status == 404
 
 

@@ -23,7 +23,7 @@ from sigstore.verify import Verifier, policy
 from hephaestus.standins.faults import Fault, Faults
 from hephaestus.standins.http import Request
 from hephaestus.standins.identity import GITHUB_ISSUER, Issuer, WorkflowIdentity
-from hephaestus.standins.sigstore import CarelessSigner, Serving, Sigstore, serving
+from hephaestus.standins.sigstore import FAULT_KINDS, CarelessSigner, Serving, Sigstore, serving
 from hephaestus.standins.sigstore.careless import CarelessSignerError
 
 pytestmark = pytest.mark.conformance
@@ -64,6 +64,18 @@ def test_the_careless_signer_makes_true_bundles(stand_in: Serving, version: int)
     """Without a fault its bundles are as good as a client's: what forgeries fail by is the forgery."""
     bundle = careless(stand_in, version).sign(b"content")
     verify(stand_in, Bundle.from_json(json.dumps(bundle)), b"content")
+
+
+@VERSIONS
+def test_the_careless_signer_makes_true_statements(stand_in: Serving, version: int) -> None:
+    """Its DSSE envelopes verify under both logs, and a bent payload does not."""
+    bundle = careless(stand_in, version).attest({"_type": "https://in-toto.io/Statement/v1"})
+    verifier = Verifier(trusted_root=TrustedRoot.from_file(str(stand_in.trusted_root)))
+    _, payload = verifier.verify_dsse(Bundle.from_json(json.dumps(bundle)), policy.UnsafeNoOp())
+    assert json.loads(payload) == {"_type": "https://in-toto.io/Statement/v1"}
+    bundle["dsseEnvelope"]["payload"] = base64.b64encode(b"{}").decode()
+    with pytest.raises(VerificationError):
+        verifier.verify_dsse(Bundle.from_json(json.dumps(bundle)), policy.UnsafeNoOp())
 
 
 @VERSIONS
@@ -335,3 +347,13 @@ def test_no_request_breaks_a_service(idle: Sigstore, content: object, raw: bytes
     for body in (raw, json.dumps(content).encode()):
         answer = idle.handle(Request(method="POST", path=path, body=body))
         assert answer.status < 500
+
+
+def test_every_fault_is_named() -> None:
+    """What a rehearsal may ask of this service is one list, each kind written as a fault can be."""
+    assert set(FAULT_KINDS) == {
+        *("fulcio-500", "missing-sct", "wrong-sct", "self-signed", "expired-certificate"),
+        *("rekor-500", "wrong-inclusion-proof", "wrong-checkpoint-key", "no-log-entry"),
+        "tsa-down",
+    }
+    assert [Fault.parse(f"sigstore:{kind}@2").kind for kind in FAULT_KINDS] == list(FAULT_KINDS)

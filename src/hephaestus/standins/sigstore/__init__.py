@@ -5,7 +5,8 @@ the trusted root - holds an address: logs and authorities have stable names belo
 """
 
 from hephaestus.standins.sigstore.careless import CarelessSigner
+from hephaestus.standins.sigstore.forgeries import FAULT_KINDS
 from hephaestus.standins.sigstore.service import Sigstore
 from hephaestus.standins.sigstore.serving import Serving, serving
 
-__all__ = ["CarelessSigner", "Serving", "Sigstore", "serving"]
+__all__ = ["FAULT_KINDS", "CarelessSigner", "Serving", "Sigstore", "serving"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from hephaestus.standins.sigstore.log import Inclusion, TransparencyLog
 
-__all__ = ["CERTIFICATE_KINDS", "ENTRY_KINDS", "Forgery", "Strike", "forged"]
+__all__ = ["CERTIFICATE_KINDS", "ENTRY_KINDS", "FAULT_KINDS", "TIMESTAMP_KINDS", "Forgery", "Strike", "forged"]
 
 
 class Forgery(enum.Enum):
@@ -47,6 +47,12 @@ ENTRY_KINDS = tuple(
     )
 )
 """Faults that strike an entry sent to either log."""
+
+TIMESTAMP_KINDS = ("tsa-down",)
+"""Faults that strike a time stamp."""
+
+FAULT_KINDS = (*CERTIFICATE_KINDS, *ENTRY_KINDS, *TIMESTAMP_KINDS)
+"""Every kind of fault that service ``sigstore`` knows."""
 
 Strike = Callable[[], Forgery | None]
 

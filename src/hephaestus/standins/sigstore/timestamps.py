@@ -20,6 +20,7 @@ from hephaestus.standins.keys import ec_key, settle
 from hephaestus.standins.sigstore import der
 from hephaestus.standins.sigstore.answers import RefusedError, refusal
 from hephaestus.standins.sigstore.authority import Authority
+from hephaestus.standins.sigstore.forgeries import TIMESTAMP_KINDS
 
 __all__ = ["TimestampAuthority", "TimestampRequest"]
 
@@ -107,7 +108,7 @@ class TimestampAuthority:
         """Answer a time-stamp query; any path is ours, the host decides where we are."""
         if request.method != "POST":
             return refusal(RefusedError("method not allowed", status=405))
-        if self._faults.take("sigstore", ("tsa-down",)):
+        if self._faults.take("sigstore", TIMESTAMP_KINDS):
             return refusal(RefusedError("the time-stamp authority is down", status=503))
         try:
             wanted = TimestampRequest.parse(request.body)
