@@ -34,8 +34,9 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - typer's callback shape
 
 @app.callback()
 def main(
+    *,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
-    ] = False,  # noqa: FBT002 - an option of a command line
+    ] = False,
 ) -> None:
     """Everything a release needs that is no nox session."""
