@@ -107,8 +107,16 @@ def _browse(call: Call) -> Response:
 def _download(call: Call, asset: StoredAsset) -> Response:
     if asset.state != "uploaded":
         raise Refusal(404, "Not Found")
-    place = f"{call.request.base}/objects/{asset.id}?sig={asset.key}"
+    place = f"{_storage(call.request.base)}/objects/{asset.id}?sig={asset.key}"
     return Response(status=302, headers={"Location": place, "Cache-Control": "no-cache"})
+
+
+def _storage(base: str) -> str:
+    """The storage's address: another host than the API's, as in reality, so that careless clients show themselves."""
+    scheme, _, authority = base.partition("://")
+    host, colon, port = authority.partition(":")
+    other = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}.get(host, "release-assets.githubusercontent.com")
+    return f"{scheme}://{other}{colon}{port}"
 
 
 def _object(call: Call) -> Response:
