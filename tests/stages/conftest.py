@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from stages.releases import IDENTITY
 
 from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.release.project import read_project
 from hephaestus.release.root import ReleaseRoot
 from hephaestus.release.source import read_source
 from hephaestus.stages.stage import Context, Options
+from hephaestus.standins.faults import Fault
+from hephaestus.standins.http import Listener, Response
+from hephaestus.standins.sigstore import Serving, serving
 from hephaestus.toolchain.environment import LockedEnvironment
 from hephaestus.toolchain.locks import read_lock
 from hephaestus.toolchain.virtualenvs import cache_folder, cached_environment
@@ -154,3 +158,35 @@ def context_of(tmp_path: Path) -> Callable[..., Context]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def standin_sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """One stand-in Sigstore for all tests of stages; ``sigstore_faults`` arms its faults."""
+    with serving(tmp_path_factory.mktemp("sigstore"), IDENTITY) as running:
+        yield running
+
+
+@pytest.fixture
+def sigstore_faults(standin_sigstore: Serving) -> Iterator[Callable[..., None]]:
+    """Arm faults of the stand-in Sigstore by their text; disarmed after the test."""
+    yield lambda *faults: standin_sigstore.faults.arm(Fault.parse(fault) for fault in faults)
+    standin_sigstore.faults.arm([])
+
+
+@pytest.fixture(scope="session")
+def empty_index() -> Iterator[str]:
+    """The simple URL of an index that has nothing."""
+    with Listener(lambda _request: Response(status=404)) as listener:
+        yield f"{listener.url}/simple/"
+
+
+@pytest.fixture
+def tiny() -> dict[str, str]:
+    """Files of a whole small project that builds itself: no build requirement, no network."""
+    return {
+        "pyproject.toml": PYPROJECT,
+        "tiny.py": (Path(__file__).parent / "tiny_backend.py").read_text(encoding="utf-8"),
+        "README.md": "# Tiny project\n",
+        "src/tiny_project/__init__.py": '"""Tiny."""\n\n__version__ = "1.2.3"\n',
+    }

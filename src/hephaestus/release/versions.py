@@ -46,7 +46,8 @@ def occurrences(root: Path, *, package: str, version_files: Sequence[str] = ()) 
 
     Looked at: ``[project]`` of pyproject.toml; ``__version__`` as a plain string in the modules customary for it,
     read and never run, of the package named ``package`` (below ``src/`` or at the root) or else of the only one
-    below ``src/``; the configured ``version_files``, of any kind. A file that is not there, or not readable as text, has no occurrence.
+    below ``src/``; the configured ``version_files``, of any kind. A file that is not there, or not readable as
+    text, has no occurrence.
     """
     found = list(_in_pyproject(root))
     for path in (f"{folder}/{module}" for folder in _packages(root, package) for module in _MODULES):
@@ -109,7 +110,7 @@ def tag_findings(*, version: str, tags: Sequence[str], commit: str, required: bo
     versioned = [tag for tag in tags if _version_of(tag) is not None]
     for tag in versioned:
         same = _version_of(tag) == _version_of(wanted)
-        if same and _spelled(tag) == version:
+        if tag == version:
             message, remedy = f"lacks the `v`: the tag of version {version} is {wanted}", _retag(tag, wanted)
         elif same:
             message = f"is another spelling of version {version}, which has the tag {wanted}"

@@ -262,11 +262,10 @@ def _failure(
         return BackendMissingError(backend=backend, output=output)
     if re.search(r"^ERROR Command .*\bpip\b.*\binstall\b", output, re.MULTILINE):
         return RequirementsError(constraints=context.project.config.build.constraints, output=output)
-    from_sdist = not what and "* Building wheel from sdist" in output
-    if from_sdist and sdists:
-        return SdistDoesNotBuildError(sdist=sdists[0].name, output=output)
-    if from_sdist:
+    if re.search(r"^ERROR failed to read source distribution .*No such file", output, re.MULTILINE):
         return NothingBuiltError(backend=backend, missing="sdist", output=output)
+    if sdists and not what and "* Building wheel from sdist" in output:
+        return SdistDoesNotBuildError(sdist=sdists[0].name, output=output)
     return BackendFailedError(backend=backend, conditions=conditions.name, output=output)
 
 

@@ -136,7 +136,7 @@ def prebuilt_findings(context: Context) -> list[Finding]:
 
 def prebuilt_of(context: Context) -> Prebuilt | None:
     """The folder of prebuilt wheels as it is now, or None where none is asked for."""
-    return readprebuilt_of(context.options.prebuilt) if context.options.prebuilt is not None else None
+    return read_prebuilt(context.options.prebuilt) if context.options.prebuilt is not None else None
 
 
 def constraints_of(context: Context) -> Path | None:
