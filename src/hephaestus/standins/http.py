@@ -75,7 +75,7 @@ class Listener:
         self._server = _Server(("127.0.0.1", port), _Connection)
         self._server.stand_in = _StandIn(handler=handler, tls=tls, closing=self._closing, connect=connect)
         self._scheme = "https" if tls else "http"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
     @property
@@ -91,9 +91,15 @@ class Listener:
     def close(self) -> None:
         """Stop accepting, wake hanging connections, release the port."""
         self._closing.set()
-        self._server.shutdown()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5):
+            # The accepting thread sleeps until somebody comes: this connection is only there to wake it.
+            self._thread.join(timeout=5)
         self._server.server_close()
-        self._thread.join(timeout=5)
+
+    def _accept(self) -> None:
+        # serve_forever would look several times a second whether it is to end; a host has a dozen listeners.
+        while not self._closing.is_set():
+            self._server.handle_request()
 
     def __enter__(self) -> Listener:
         return self
