@@ -51,8 +51,7 @@ def render(summary: Mapping[str, Any]) -> str:
         f"{summary['project']} {summary['version']}   {summary['world']} of commit {summary['commit'][:12]}{dirty}",
         "",
     ]
-    width = max((len(file["path"]) for file in summary["files"]), default=0)
-    lines += [f"  {file['path']:{width}}  {human_size(file['size']):>9}  {file['sha256']}" for file in summary["files"]]
+    lines += [f"  {file['sha256']}  {human_size(file['size']):>9}  {file['path']}" for file in summary["files"]]
     lines.append("")
     for stage, label in _SERVICES.items():
         evidence = summary["services"].get(stage)
