@@ -268,13 +268,90 @@ def test_two_drafts_of_one_tag_are_not_guessed_between(site) -> None:
     assert client.find_release("v1.0") is not None
 
 
-def test_a_draft_is_found_on_any_page(site) -> None:
+def test_a_draft_is_found_on_any_page(site, monkeypatch) -> None:
     """The list is read page by page."""
+    monkeypatch.setattr("hephaestus.services.github._PER_PAGE", 3)
     client = site.client()
     wanted = client.create_draft(tag="v1.0", **NOTES)
-    for number in range(101):
+    for number in range(6):
         client.create_draft(tag=f"v0.{number}", **NOTES)
+    site.requests.clear()
     assert client.find_release("v1.0") == wanted
+    assert [request.query.get("page") for request in site.requests] == [None, ["1"], ["2"], ["3"]]
+
+
+def json_answer(body: object, status: int = 200) -> Response:
+    return Response(status=status, body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+
+
+def test_a_setting_nobody_may_read_is_unknown(site) -> None:
+    """403 for the immutable-releases setting is None: neither on nor off."""
+    site.before = lambda _: json_answer({"message": "Resource not accessible by integration"}, 403)
+    assert site.client().immutable_releases() is None
+
+
+def test_a_list_that_is_none_is_named(site) -> None:
+    """An object where releases should be listed is AnswerInvalid."""
+    site.before = lambda request: json_answer({}) if request.path.endswith("/releases") else None
+    with pytest.raises(errors.AnswerInvalid, match="list of releases"):
+        site.client().find_release("v1.0")
+
+
+def test_a_tag_that_leads_in_circles_is_named(site) -> None:
+    """A tag of a tag of a tag ... ends."""
+    site.before = lambda _: json_answer({"object": {"type": "tag", "sha": "a" * 40}})
+    with pytest.raises(errors.AnswerInvalid, match="does not end at a commit"):
+        site.client().tag_commit("v1.0")
+    assert len(site.requests) <= 6
+
+
+def test_a_draft_that_cannot_be_made_is_given_up(site, time) -> None:
+    """A lasting 502 on creation alone ends after the patience, having looked for the draft each time."""
+    site.before = lambda request: json_answer({}, 502) if request.method == "POST" else None
+    with pytest.raises(errors.ServiceDown):
+        site.client().create_draft(tag="v1.0", **NOTES)
+    assert len(site.asked("POST")) == 3
+    assert len(time.slept) == 2
+
+
+def test_another_run_that_uploads_first_is_noticed(site, files) -> None:
+    """Between look and upload another run stores an asset: same bytes are fine, other bytes stop."""
+    client = site.client()
+    draft = client.create_draft(tag="v1.0", **NOTES)
+    for content, path in ((None, files[0]), (b"other", files[1])):
+
+        def first(request: Request, content: bytes | None = content) -> Response | None:
+            if request.path.startswith("/uploads/"):
+                site.before = None
+                site.github.handle(dataclasses.replace(request, body=content or request.body))
+            return None
+
+        site.before = first
+        if content is None:
+            assert client.upload_assets(draft, [path]).asset(path.name) is not None
+        else:
+            with pytest.raises(refusals.AssetMismatch):
+                client.upload_assets(draft, [path])
+
+
+def test_publishing_is_read_back(site) -> None:
+    """A release that lost its tag, or stayed a draft, is not taken for published."""
+    client = site.client()
+    draft = client.create_draft(tag="v1.0", **NOTES)
+    raw = site.github.handle(
+        Request(
+            method="GET",
+            path=f"/repos/Owner/project/releases/{draft.id}",
+            headers={"authorization": f"Bearer {'ghs_' + 'a' * 36}", "user-agent": "t"},
+        )
+    )
+    for change, defect in (
+        ({}, "still a draft"),
+        ({"draft": False, "tag_name": "untagged-1"}, "its tag is untagged-1"),
+    ):
+        site.before = lambda _, change=change: json_answer(json.loads(raw.body) | change)
+        with pytest.raises(refusals.PublicationFailed, match=defect):
+            client.publish(draft, prerelease=False)
 
 
 def test_a_published_release_is_never_deleted(site) -> None:

@@ -404,6 +404,47 @@ def test_a_proxy_of_another_kind_is_named(http, monkeypatch, proxy) -> None:
         http.request("GET", "https://index.example/")
 
 
+def test_a_disk_that_refuses_is_named(answering, http, tmp_path, monkeypatch) -> None:
+    """No folder, no room: FileNotWritten, the former file untouched, nothing left behind."""
+    url = answering(lambda _: Response(body=b"new"))
+    with pytest.raises(errors.FileNotWritten, match="No such file"):
+        http.download(url, tmp_path / "gone" / "file")
+    target = tmp_path / "file"
+    target.write_bytes(b"before")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(errors.FileNotWritten, match="No space left"):
+            http.download(url, target)
+    assert target.read_bytes() == b"before"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_https_spoken_to_a_plain_server_is_no_certificate_trouble(answering, http) -> None:
+    """A broken handshake is no answer, and nothing for the trust store."""
+    url = answering(lambda _: Response())
+    with pytest.raises(errors.Unreachable):
+        http.request("GET", url.replace("http:", "https:"))
+
+
+@pytest.mark.parametrize("host", ["localhost", "x.localhost", "127.0.0.1", "127.9.9.9", "[::1]"])
+def test_the_loopback_has_many_names(host, monkeypatch) -> None:
+    """Each of them may be spoken to in the clear and is never proxied."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    address = Address.parse(f"http://{host}:80/")
+    assert address.loopback
+    assert address.proxy() is None
+
+
+def test_a_proxy_without_credentials_has_no_headers() -> None:
+    """A bare HOST:PORT is a http proxy."""
+    assert Address.proxy_parts("proxy.example:3128").url == "http://proxy.example:3128"
+    assert Address.proxy_parts("proxy.example:3128").headers == {}
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory) -> Path:
     """A throw-away certificate for 127.0.0.1 with its key."""

@@ -406,6 +406,7 @@ def test_a_finished_release_is_complete_and_never_late() -> None:
     """All identical: nothing to send, however old."""
     plan = plan_upload(OURS, IndexProject.read(COMPLETE, url="https://i/"), "1.0.0")
     assert plan.complete
+    assert {file.reason for file in plan.files} == {""}
     assert not plan.too_late(datetime(2030, 1, 1, tzinfo=UTC))
 
 

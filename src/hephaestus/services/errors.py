@@ -12,7 +12,8 @@
     ├── RedirectRefused       sent elsewhere where that is not followed
     ├── AnswerTooLarge        more bytes than such an answer can have
     ├── AnswerInvalid         HTML for JSON, wrong content type, a field missing
-    └── DownloadMismatch      other bytes or another size than promised
+    ├── DownloadMismatch      other bytes or another size than promised
+    └── FileNotWritten        the disk refused what was downloaded
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = [
     "AnswerTooLarge",
     "CertificateRefused",
     "DownloadMismatch",
+    "FileNotWritten",
     "RateLimited",
     "RedirectRefused",
     "ServiceDown",
@@ -188,4 +190,16 @@ class DownloadMismatch(ServiceError):
             what=f"{displayed(url)}: {subject} is {actual}, expected {expected}",
             why="the file was changed or cut on its way, or it is another file; it was thrown away",
             next_step="do not use this file; run the command again, and if it stays so, treat it as tampering",
+        )
+
+
+class FileNotWritten(ServiceError):
+    """Raised when a download cannot be written; what was at its place before is still there."""
+
+    def __init__(self, *, url: str, path: str, cause: str) -> None:
+        super().__init__(
+            url=url,
+            what=f"cannot write {path}: {cause}",
+            why="the disk is full, or the folder is missing or not ours to write to",
+            next_step=f"make room, or correct the folder; then {_RERUN}",
         )

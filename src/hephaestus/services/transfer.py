@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hephaestus.services.errors import AnswerTooLarge, DownloadMismatch
+from hephaestus.services.errors import AnswerTooLarge, DownloadMismatch, FileNotWritten
 
 __all__ = ["Downloaded", "FileBody", "Progress", "Promise", "sha256_of"]
 
@@ -62,7 +62,18 @@ class Promise:
     def keep(
         self, chunks: Iterable[bytes], target: Path, *, url: str, total: int, progress: Progress | None
     ) -> Downloaded:
-        """Write ``chunks`` to ``target``, which appears (or is replaced) only when the promise is kept."""
+        """Write ``chunks`` to ``target``, which appears (or is replaced) only when the promise is kept.
+
+        Raises DownloadMismatch, AnswerTooLarge, FileNotWritten; ``target`` is then as it was.
+        """
+        try:
+            return self._keep(chunks, target, url=url, total=total, progress=progress)
+        except OSError as error:
+            raise FileNotWritten(url=url, path=str(target), cause=error.strerror or str(error)) from error
+
+    def _keep(
+        self, chunks: Iterable[bytes], target: Path, *, url: str, total: int, progress: Progress | None
+    ) -> Downloaded:
         digest, arrived = hashlib.sha256(), 0
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:64]}.", suffix=".part")
         partial = Path(name)
