@@ -16,7 +16,9 @@ __all__ = ["Downloaded", "FileBody", "Progress", "Promise", "sha256_of"]
 Progress = Callable[[int, int], None]
 """Called with the bytes moved so far and the bytes in all (0 when not known)."""
 
-_CHUNK = 1 << 20
+# One chunk has to leave within the connect timeout (a send's timeout counts for the whole of it): 64 KiB in 10 s
+# lets a line of 7 kB/s through, 1 MiB would need 105 kB/s.
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
