@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import random
 import shutil
 import struct
@@ -382,7 +383,7 @@ SPOILED_WHEELS: dict[str, tuple[Callable[[Path], None], str, bool]] = {
     ".pth in data": (_with("tiny_thing-1.0.data/purelib/evil.pth"), "pth-file", False),
     ".env": (_with(".env", b"TOKEN=1"), "private-file", False),
     ".git": (_with("pkg/.git/config"), "private-file", False),
-    ".DS_Store": (_with("pkg/.DS_Store"), "private-file", False),
+    ".venv": (_with(".venv/pyvenv.cfg"), "private-file", False),
     "top-level tests": (_with("tests/test_a.py"), "top-level-stray", False),
     "case twins": (_with("TINY_thing.py"), "case-twins", False),
 }
@@ -454,6 +455,30 @@ def test_an_sdist_bomb_is_not_read_to_its_end(tmp_path: Path) -> None:
     """An sdist of zeros is refused once it has passed ratio and size."""
     path = make_sdist(tmp_path, files={"zeros": "\0" * (70 * 1024 * 1024)})
     assert "compression-bomb" in codes(rules.check_distribution(path))
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "pkg/.vscode/settings.json", "pkg/__pycache__/a.pyc"])
+def test_traces_of_a_machine_are_warnings(tmp_path: Path, name: str) -> None:
+    """What an editor or system left behind is said, but stops nothing."""
+    findings = rules.check_distribution(make_sdist(tmp_path, files={name: "x"}))
+    assert codes(findings) == []
+    assert codes(findings, Severity.WARNING) == ["machine-file"]
+
+
+def test_an_example_of_an_environment_file_is_fine(tmp_path: Path) -> None:
+    """.env.example is documentation, .env.local is a secret."""
+    assert rules.check_distribution(make_sdist(tmp_path, files={".env.example": "x"})) == []
+    assert codes(rules.check_distribution(make_sdist(tmp_path, files={".env.local": "x"}))) == ["private-file"]
+
+
+def test_real_wheels_of_others_pass() -> None:
+    """Wheels made by other people's backends, as virtualenv carries them, are refused by no index rule."""
+    folder = Path(str(importlib.metadata.distribution("virtualenv").locate_file("virtualenv/seed/wheels/embed")))
+    wheels = sorted(folder.glob("*.whl"))
+    assert wheels
+    assert {path.name: rules.index_refusals(path, classifiers=KNOWN) for path in wheels} == {
+        path.name: [] for path in wheels
+    }
 
 
 def test_a_set_with_copies_and_clashes(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from standins.index.bench import Bench
+from standins.index.bench import BASE, Bench
 from standins.index.distributions import make_sdist, make_wheel
 
 from hephaestus.standins.http import Listener
@@ -207,3 +207,35 @@ def test_pip_reads_the_html_too_and_skips_what_is_yanked(
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["tiny_thing-1.0-py3-none-any.whl"], chosen.stderr
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["tiny_thing-1.1-py3-none-any.whl"], pinned.stderr
     assert "broken" in pinned.stderr
+
+
+def test_uv_trusts_its_cache_for_ten_minutes(
+    served: tuple[Bench, str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The cache headers set the trap they set in truth: uv does not ask again until told to refresh."""
+    bench, url = served
+    bench.index.seed(make_wheel(tmp_path))
+    install = (
+        "pip", "install", "--python", sys.executable, "--target", tmp_path / "site", "--index-url", f"{url}/simple/",
+        "--cache-dir", tmp_path / "cache",
+    )  # fmt: skip
+    assert uv(environment, *install, "tiny-thing==1.0").returncode == 0
+    bench.index.seed(make_wheel(tmp_path, version="1.1"))
+    trapped = uv(environment, *install, "tiny-thing==1.1")
+    assert trapped.returncode == 1
+    assert "no version of tiny-thing==1.1" in trapped.stderr
+    freed = uv(environment, *install, "--refresh-package", "tiny-thing", "tiny-thing==1.1")
+    assert freed.returncode == 0, freed.stderr
+
+
+def test_pip_gets_the_sdist_as_uploaded(served: tuple[Bench, str], environment: dict[str, str], tmp_path: Path) -> None:
+    """The sdist comes byte for byte, through pip's own check of the digest the page promises."""
+    bench, url = served
+    sdist = make_sdist(tmp_path)
+    bench.upload(sdist, bench.mint())
+    (entry,) = bench.simple()["files"]
+    address = f"{url}{entry['url'].removeprefix(BASE)}#sha256={entry['hashes']['sha256']}"
+    plain = ("download", "--no-build-isolation", "--dest", tmp_path / "got")
+    got = pip(environment, url, *plain, f"tiny-thing @ {address}")
+    assert got.returncode == 0, got.stdout + got.stderr
+    assert (tmp_path / "got" / sdist.name).read_bytes() == sdist.read_bytes()

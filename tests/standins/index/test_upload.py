@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from standins.index.bench import PUBLISHER, Bench, form_body, upload_fields
 from standins.index.distributions import make_sdist, make_wheel
 
@@ -420,6 +422,73 @@ def test_a_kill_before_the_state_is_written_leaves_it_as_it_was(
     assert bench.index.journal()[-1].status == 0
     assert not list(bench.folder.rglob("*.part"))
     assert bench.upload(path, token).status == 200
+
+
+def test_a_state_that_cannot_be_saved_is_not_believed(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the disk full the upload fails and the index, without a restart, still does not claim the file."""
+    token, path = bench.mint(), make_wheel(tmp_path)
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        bench.upload(path, token)
+    monkeypatch.undo()
+    assert bench.shown() == []
+    assert bench.upload(path, token).status == 200
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"schema": 1, "serial": 1}', b"\xff"])
+@pytest.mark.parametrize("name", ["state.json", "journal.jsonl"])
+def test_a_broken_state_is_one_kind_of_error(bench: Bench, name: str, content: bytes) -> None:
+    """What is not ours is named with its folder; an empty journal is a journal."""
+    bench.mint()
+    (bench.folder / name).write_bytes(content + b"\n" if content else content)
+    if name == "journal.jsonl" and not content:
+        assert bench.open().journal() == []
+        return
+    with pytest.raises(ValueError, match=r"the index's state in .* cannot be read"):
+        bench.open()
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["1.0", "1.1"]),
+        st.integers(0, 2),
+        st.sampled_from(["", "500", "stored-500", "reset", "stored-reset", "lag=1", "restart", "token-expired"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=_STEPS)
+def test_a_name_never_gets_other_bytes(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, str]]
+) -> None:
+    """Whatever is uploaded in whatever order under whatever faults: one name, one content, and the journal knows."""
+    folder = tmp_path_factory.mktemp("any")
+    bench = Bench(folder / "index")
+    for version, variant, trouble in steps:
+        token = bench.mint()
+        path = make_wheel(folder / str(variant), version=version, files={"variant.py": str(variant)})
+        bench.fault(*([trouble] if trouble and trouble != "restart" else []))
+        if trouble == "restart":
+            bench.open()
+        bench.upload(path, token)
+        bench.fault()
+    kept = {file.filename: file.sha256 for file in bench.index.files("tiny-thing")}
+    stored = [(attempt.filename, attempt.sha256) for attempt in bench.index.journal() if attempt.stored]
+    assert dict(stored) == kept
+    assert len(stored) == len(kept)
+    assert len(bench.index.journal()) == len(steps)
+    for attempt in bench.index.journal():
+        if attempt.status == 200:
+            assert kept[attempt.filename] == attempt.sha256
 
 
 def test_parallel_uploads_of_one_name_store_one(bench: Bench, tmp_path: Path) -> None:

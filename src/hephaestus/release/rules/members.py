@@ -17,9 +17,10 @@ BOMB_RATIO = 50
 
 _PATH_LENGTH = 255
 _PRIVATE = re.compile(
-    r"(?:^|/)(?:\.env(?:\.[^/]*)?|\.git|\.hg|\.svn|\.pypirc|\.netrc|\.ssh|\.aws|id_rsa|id_ed25519|"
-    r"\.DS_Store|\.coverage|\.venv|\.idea|\.vscode)(?:/|$)"
+    r"(?:^|/)(?:\.env(?!\.(?:example|sample|template|dist)(?:/|$))(?:\.[^/]*)?|\.git|\.hg|\.svn|\.venv|\.pypirc|"
+    r"\.netrc|\.ssh|\.aws|id_rsa|id_ed25519)(?:/|$)"
 )
+_MACHINE = re.compile(r"(?:^|/)(?:\.DS_Store|Thumbs\.db|\.coverage|\.idea|\.vscode|__pycache__)(?:/|$)")
 _STRAY = frozenset(
     {"tests", "test", "docs", "doc", "examples", "example", "scripts", "build", "dist", "src", "tools"}
     | {"benchmarks", "node_modules", "__pycache__", "setup.py", "conftest.py", "noxfile.py"}
@@ -87,14 +88,21 @@ def layout_judgements(filename: str, names: Sequence[str], *, ignore: Collection
 
 
 def private_judgements(filename: str, names: Iterable[str]) -> Iterable[Judgement]:
-    """Files that carry secrets or a developer's machine (ours only)."""
+    """Files that carry secrets (errors) or traces of a developer's machine (warnings); ours only."""
     for name in names:
         if _PRIVATE.search(name):
             yield Judgement.ours(
                 "private-file",
                 filename,
-                f"{name} is packed: a private or machine-specific file",
+                f"{name} is packed: a private file",
                 remedy="exclude it from the build; if it holds a secret, revoke that secret",
+            )
+        elif _MACHINE.search(name):
+            yield Judgement.warned(
+                "machine-file",
+                filename,
+                f"{name} is packed: a trace of the machine it was built on",
+                remedy="exclude it from the build",
             )
 
 

@@ -38,6 +38,9 @@ _UPLOAD_KINDS = (
     "token-expired", "archived",
 )  # fmt: skip
 
+_LAG = 3
+"""Simple pages a file stays hidden from when a lag fault names no number."""
+
 
 class Index:
     """A package index named ``name`` (``testpypi``, ``pypi`` or another), kept in ``state``.
@@ -246,7 +249,7 @@ class Index:
         quarantined = self._faults.take(self.name, ("quarantined",))
         if lag is not None:
             with self._store.change() as state:
-                state.files[file.filename] = replace(file, hidden=int(lag.value or 3))
+                state.files[file.filename] = replace(file, hidden=int(lag.value) if lag.value.isdecimal() else _LAG)
         if yanked is not None:
             self.yank(file.project, file.version, yanked.value)
         if quarantined is not None:

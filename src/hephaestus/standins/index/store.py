@@ -28,7 +28,10 @@ __all__ = ["Store", "add_project", "files_of", "project_key", "put_release"]
 
 
 class Store:
-    """The kept state of one index and the lock around every check + write."""
+    """The kept state of one index and the lock around every check + write.
+
+    Raises ValueError when what is kept is not what this class wrote.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,8 +41,12 @@ class Store:
         for stray in folder.rglob("*.part"):
             stray.unlink()
         path = folder / "state.json"
-        self.state = State.from_json(json.loads(path.read_bytes())) if path.exists() else State()
-        self._attempts = self._read_journal()
+        try:
+            self.state = State.from_json(json.loads(path.read_bytes())) if path.exists() else State()
+            self._attempts = self._read_journal()
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            message = f"the index's state in {folder} cannot be read: {error}"
+            raise ValueError(message) from error
 
     @contextmanager
     def change(self) -> Iterator[State]:
@@ -48,12 +55,12 @@ class Store:
             before = json.dumps(self.state.to_json())
             try:
                 yield self.state
+                after = json.dumps(self.state.to_json())
+                if after != before:
+                    self._replace(self._folder / "state.json", after.encode())
             except BaseException:
                 self.state = State.from_json(json.loads(before))
                 raise
-            after = json.dumps(self.state.to_json())
-            if after != before:
-                self._replace(self._folder / "state.json", after.encode())
 
     @contextmanager
     def reading(self) -> Iterator[State]:
