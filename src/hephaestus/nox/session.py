@@ -93,6 +93,7 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
             faults=request.faults,
             run=str(os.getpid()),
         )
+        terminal.began(project, opened.world)
         work = _work_folder(stage.name)
         environment = LockedEnvironment(
             provision=lambda: provision(session, read_lock(stage.lock), env=installer(os.environ)),

@@ -6,8 +6,10 @@ import sys
 import time
 from typing import TextIO
 
+from hephaestus.release.project import Project
 from hephaestus.stages.runner import Outcome
 from hephaestus.toolchain.redaction import redact
+from hephaestus.worlds.world import World
 
 __all__ = ["Terminal", "human_size"]
 
@@ -34,6 +36,12 @@ class Terminal:
         self._last_progress = 0.0
         self._moving = False
 
+    def began(self, project: Project, world: World) -> None:
+        """The stage's first line: what is released, in which world, as whom."""
+        assumed = " (assumed)" if world.publisher.assumed else ""
+        name = f"{project.name} {project.version}"
+        self._line(f"{self._stage}: {name}, {world.label} as {world.publisher.repository}{assumed}")
+
     def step(self, text: str) -> None:
         """One step of the stage."""
         self._line(f"  {text}")
@@ -52,10 +60,8 @@ class Terminal:
         if not self._alive or (done < total and now - self._last_progress < 0.1):
             return
         self._last_progress = now
-        if unit == "bytes":
-            text = f"{human_size(done)} of {human_size(total)}"
-        else:
-            text = f"{done} of {total} {unit}"
+        counted = (human_size(done), human_size(total)) if unit == "bytes" else (str(done), f"{total} {unit}")
+        text = " of ".join(counted)
         self._stream.write(f"\r\x1b[K  {self._stage}: {text}")
         self._stream.flush()
         self._moving = True
