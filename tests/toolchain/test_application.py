@@ -109,7 +109,7 @@ def test_many_makers_at_once_agree(tmp_path: Path, source: Path) -> None:
         thread.join()
     assert len(made) == 8
     assert len(set(made)) == 1
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [made[0].path.name]
+    assert [path.name for path in (tmp_path / "cache/applications").iterdir()] == [made[0].path.name]
     assert (made[0].path / "__main__.py").exists()
 
 
@@ -119,7 +119,27 @@ def test_what_was_long_unused_is_removed(tmp_path: Path, source: Path) -> None:
     os.utime(first.path, (0, 0))
     (source / "release/more.py").write_text("")
     second = application(tmp_path / "cache", source=source)
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [second.path.name]
+    assert [path.name for path in (tmp_path / "cache/applications").iterdir()] == [second.path.name]
+
+
+def test_pruning_touches_nothing_else(tmp_path: Path, source: Path) -> None:
+    """Whatever else lies in the cache stays, however old it is."""
+    others = [tmp_path / "cache/environments", tmp_path / "cache/applications/notes"]
+    for other in others:
+        other.mkdir(parents=True)
+        os.utime(other, (0, 0))
+    os.utime(tmp_path / "cache", (0, 0))
+    application(tmp_path / "cache", source=source)
+    assert all(other.is_dir() for other in others)
+
+
+def test_a_leftover_draft_is_removed(tmp_path: Path, source: Path) -> None:
+    """What a killed maker left half made goes when it is old."""
+    draft = tmp_path / "cache/applications" / f".{'0' * 32}.abc"
+    draft.mkdir(parents=True)
+    os.utime(draft, (0, 0))
+    application(tmp_path / "cache", source=source)
+    assert not draft.exists()
 
 
 def test_using_one_keeps_it(tmp_path: Path, source: Path) -> None:

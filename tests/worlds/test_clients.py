@@ -133,6 +133,17 @@ def test_twine_says_what_the_index_says(world: World, tmp_path: Path) -> None:
     assert "File already exists" in done.stdout
 
 
+def test_twine_asks_the_old_name_for_what_exists(world: World, shared: Host, tmp_path: Path) -> None:
+    """``--skip-existing`` asks the index under its former name; the stand-in answers there too."""
+    files = [make_wheel(tmp_path, version="2.5")]
+    assert _upload(world, "pypi", files).returncode == 0
+    before = len(shared.journal())
+    done = _upload(world, "pypi", files, "--skip-existing")
+    assert done.returncode == 0
+    assert "Skipping" in done.stdout
+    assert "pypi.python.org" in {entry["host"] for entry in shared.journal(after=before)}
+
+
 def test_attestations_of_other_files_are_refused(world: World, tmp_path: Path) -> None:
     """The index verifies what it is given: an attestation of other bytes stops the upload, nothing is stored."""
     (right,) = [make_wheel(tmp_path / "a", version="3.0")]
@@ -267,6 +278,8 @@ def test_everything_goes_on_after_a_restart(start: Hosts, tmp_path: Path) -> Non
     assert living_host(state) is None
     assert _with_address(state, ports) == []
     assert _with_address(tmp_path / "bundles", ports) == []
+    private = [*state.rglob("*.pem"), *state.rglob("*.json*")]
+    assert {path.name for path in private if path.stat().st_mode & 0o077} <= {"configuration.json"}
 
     second = start(state)
     again = make_world(second)

@@ -28,9 +28,9 @@ import sys, os, threading
 from pathlib import Path
 from hephaestus.standins.services import Configuration
 from hephaestus.worlds.hosting import ensure_host
-state, cache, content = sys.argv[1:]
+state, cache, content, python = sys.argv[1:]
 host = ensure_host(
-    Path(state), python=lambda: Path(sys.executable), configuration=Configuration.read(content.encode()),
+    Path(state), python=lambda: Path(python), configuration=Configuration.read(content.encode()),
     cache=Path(cache), environ=os.environ, idle_seconds=60,
 )
 print(host.pid, flush=True)
@@ -38,9 +38,10 @@ threading.Event().wait(60)
 """
 
 
-def _parent(state: Path, cache: Path) -> subprocess.Popen[str]:
+def _parent(state: Path, cache: Path, *, python: Path | None = None) -> subprocess.Popen[str]:
+    arguments = [str(state), str(cache), CONFIGURATION.write().decode(), str(python or sys.executable)]
     return subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(state), str(cache), CONFIGURATION.write().decode()],
+        [sys.executable, "-c", PARENT, *arguments],
         env={**os.environ, "PYTHONPATH": str(Path(hephaestus.__file__).parents[1])},
         stdout=subprocess.PIPE,
         text=True,
@@ -240,6 +241,30 @@ def test_a_state_folder_that_cannot_be_made_is_said(tmp_path: Path, start: Hosts
     (tmp_path / "state").write_text("")
     with pytest.raises(HostNotStartedError, match="state"):
         start(tmp_path / "state")
+
+
+def test_a_starter_killed_meanwhile_leaves_no_host(tmp_path: Path, cache: Path, start: Hosts) -> None:
+    """A host that comes up after its starter was killed goes again by itself, and the next caller gets one."""
+    os.mkfifo(tmp_path / "gate")
+    slow = tmp_path / "python"
+    slow.write_text(f'#!/bin/sh\nread line < "{tmp_path}/gate"\nexec "{sys.executable}" "$@"\n')
+    slow.chmod(0o700)
+    parent = _parent(tmp_path / "state", cache, python=slow)
+    # Opening the gate for writing waits until the slow interpreter stands at it.
+    with (tmp_path / "gate").open("w") as gate:
+        _killed(parent)
+        gate.write("go\n")
+    log = tmp_path / "state/host.log"
+    assert until(lambda: "has gone" in log.read_text())
+    assert not (tmp_path / "state/host.json").exists()
+    assert start(tmp_path / "state").living()
+
+
+def test_waiting_for_another_starter_has_an_end(tmp_path: Path, start: Hosts) -> None:
+    """A starter that never gets done does not hold everybody else for ever."""
+    (tmp_path / "state").mkdir()
+    with FileLock(tmp_path / "state/start.lock"), pytest.raises(HostNotStartedError, match="another process"):
+        start(tmp_path / "state", start_seconds=0.05)
 
 
 def test_a_host_that_hangs_is_waited_for_only_so_long(

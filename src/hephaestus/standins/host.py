@@ -38,8 +38,9 @@ from hephaestus.standins.tls import ServerCertificate
 
 __all__ = ["AlreadyHosted", "HostProcess", "main"]
 
-#: The exit code of a host that found its state folder in use.
+#: Exit codes: the state folder is in use; nobody waits for the stand-ins any more.
 ALREADY_HOSTED = 3
+STARTER_GONE = 4
 _LOCK_WAIT = 10.0
 _LONGEST_TICK = 1.0
 
@@ -220,7 +221,7 @@ def _by_host_name(handlers: Mapping[str, Handler], *, default: str) -> Handler:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Host until idle; 0 at an orderly end, 1 when the stand-ins cannot start, 3 when already hosted."""
+    """Host until idle; 0 at an orderly end, 1 when the stand-ins cannot start, else the codes above."""
     options = _options(sys.argv[1:] if arguments is None else arguments)
     if not options.foreground and not _detach():
         return 0
@@ -247,6 +248,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AlreadyHosted:
         print(f"{options.state} is hosted by another process", file=sys.stderr)  # noqa: T201 - the log is stderr
         return ALREADY_HOSTED
+    except BrokenPipeError:
+        print("whoever started the stand-ins has gone", file=sys.stderr)  # noqa: T201 - the log is stderr
+        return STARTER_GONE
     except Exception:  # noqa: BLE001 - the starter shows the end of this log to a person
         traceback.print_exc()
         return 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -33,6 +34,7 @@ if __name__ == "__main__":
     sys.exit(importlib.import_module(PROGRAMS[sys.argv[1]]).main(sys.argv[2:]))
 '''
 #: A running host imports late from its own directory; one unused for this long serves nobody.
+_NAME = re.compile(r"\.?[0-9a-f]{32}")
 _UNUSED_SECONDS = 7 * 24 * 3600.0
 
 
@@ -49,7 +51,7 @@ class Application:
 
 
 def application(cache: Path, *, source: Path | None = None, parts: Sequence[str] = _PARTS) -> Application:
-    """The application directory of the code in ``source`` (this package), made in ``cache`` when it is not there.
+    """The application directory of the code in ``source`` (this package), made below ``cache`` when it is not there.
 
     Safe with many processes at once: it is moved into place as a whole, and whoever comes second uses the
     first one's. Raises OSError when the cache cannot be written.
@@ -57,12 +59,12 @@ def application(cache: Path, *, source: Path | None = None, parts: Sequence[str]
     package = source or Path(hephaestus.__file__).parent
     files = {name: (package / name).read_bytes() for name in sorted(_names(package, parts))}
     digest = _digest(files)
-    path = cache / digest[:32]
+    path = cache / "applications" / digest[:32]
     if path.is_dir():
         os.utime(path)
     else:
         _make(path, files)
-        _prune(cache, keep=path)
+        _prune(path.parent, keep=path)
     return Application(path=path, digest=digest)
 
 
@@ -101,8 +103,8 @@ def _make(path: Path, files: dict[str, bytes]) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _prune(cache: Path, *, keep: Path) -> None:
+def _prune(applications: Path, *, keep: Path) -> None:
     oldest = time.time() - _UNUSED_SECONDS
-    for entry in cache.iterdir():
-        if entry != keep and entry.is_dir() and entry.stat().st_mtime < oldest:
+    for entry in applications.iterdir():
+        if entry != keep and _NAME.match(entry.name) and entry.stat().st_mtime < oldest:
             shutil.rmtree(entry, ignore_errors=True)

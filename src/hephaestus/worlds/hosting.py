@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from hephaestus.release.boundary import boundary
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.files import write_bytes
 from hephaestus.standins.services import Configuration
@@ -231,6 +232,7 @@ def _started(
     write_bytes(config, configuration.write())
     command = code.command(python, "standins", "--state", str(state), "--config", str(config), "--code", code.digest)
     with log.open("wb") as stream:
+        boundary("child start standins")
         try:
             # Ends when the host has let go of its standard output: it is ready, or it has ended.
             starter = subprocess.run(
@@ -248,6 +250,7 @@ def _started(
             raise HostNotStartedError(problem=f"not ready within {seconds:.0f} s", log=log) from error
         except OSError as error:
             raise HostNotStartedError(problem=f"{python}: {error.strerror or error}", log=log) from error
+    boundary("child end standins")
     host = living_host(state)
     if b"ready" not in starter.stdout or host is None:
         code_shown = f" (exit code {starter.returncode})" if starter.returncode else ""
