@@ -140,7 +140,7 @@ def files(tmp_path: Path) -> list[Path]:
     folder = tmp_path / "files"
     folder.mkdir()
     made = []
-    for name, content in (("a-1.0.tar.gz", b"sdist" * 1000), ("a-1.0-py3-none-any.whl", b"wheel" * 700_000)):
+    for name, content in (("a-1.0.tar.gz", b"sdist" * 1000), ("a-1.0-py3-none-any.whl", b"wheel" * 70_000)):
         made.append(folder / name)
         made[-1].write_bytes(content)
     return made

@@ -45,7 +45,7 @@ def test_a_release_goes_from_nothing_to_published(site, files, tmp_path) -> None
     assert wheel is not None
     anonymous.download(wheel, tmp_path / "wheel")
     assert (tmp_path / "wheel").read_bytes() == files[1].read_bytes()
-    assert moved[-1] == (files[1].name, 3_500_000, 3_500_000)
+    assert moved[-1] == (files[1].name, 350_000, 350_000)
     assert [done for name, done, _ in moved if name == files[1].name] == sorted({done for _, done, _ in moved[1:]})
 
 
@@ -123,15 +123,21 @@ def test_uploads_survive_what_may_befall_one(site, files, fault, posts) -> None:
     assert len(draft.assets) == 2
 
 
-@pytest.mark.parametrize("kind", ["500", "502", "503", "429=7", "403-rate-limit=7", "reset", "hang"])
-@pytest.mark.parametrize("at", [1, 3, 5, 6, 7, 8])
-def test_every_step_survives_a_passing_fault(site, files, kind, at) -> None:
+@pytest.mark.parametrize(
+    ("kind", "at"),
+    [
+        *((kind, at) for kind in ("503", "reset") for at in range(1, 11)),
+        *((kind, at) for kind in ("500", "502", "429=7", "403-rate-limit=7", "hang") for at in (3, 6)),
+    ],
+)
+def test_every_step_survives_a_passing_fault(site, time, files, kind, at) -> None:
     """Wherever a passing fault strikes, the release ends up complete, published, and made once."""
     site.fault(f"github:{kind}@{at}")
     client = site.client()
     release = client.find_release("v1.0") or client.create_draft(tag="v1.0", **NOTES)
     release = client.publish(client.upload_assets(release, files), prerelease=False)
     site.faults.arm([])
+    assert time.slept
     assert client.read_back(release, digests(files)).complete
     assert len(client.find_release("v1.0").assets) == 2
     everything = site.github.handle(
