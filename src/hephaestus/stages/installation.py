@@ -242,6 +242,8 @@ def install_finding(output: str, *, place: str, name: str) -> Finding:
         if match := re.search(pattern, output):
             words = {key: value.strip() for key, value in match.groupdict().items()}
             subject = words.get("subject") or name
+            if code == "build-fails" and (reason := _backend_words(output)):
+                message = f"{message}: {reason}"
             return Finding(code=code, subject=f"{subject} on {place}", message=message.format(**words))
     return Finding(
         code="install-fails", subject=f"{name} on {place}", message=f"pip cannot install it: {_last_line(output)}"
@@ -304,6 +306,13 @@ def _read_report(path: Path) -> list[Installed]:
             )
         )
     return found
+
+
+def _backend_words(output: str) -> str:
+    """The last line a build backend said, out of the frame pip draws around it."""
+    framed = re.findall(r"\[\d+ lines? of output\]\n(.*?)\n\s*\[end of output\]", output, flags=re.DOTALL)
+    lines = [line.strip() for line in (framed[-1] if framed else "").splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
 
 
 def _last_line(output: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urlsplit
@@ -29,7 +29,7 @@ from hephaestus.stages.stage import Context
 from hephaestus.toolchain.process import ToolHangsError, ToolMissingError
 from hephaestus.worlds.world import ChildKind
 
-__all__ = ["Results", "Served", "Trial", "trials"]
+__all__ = ["Results", "Served", "Trial", "names_version", "trials"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +164,9 @@ def _build(context: Context, fresh: FreshEnvironment, requirement: str, trial: T
     if len(built) == 1:
         return built[0]
     finding = install_finding(done.output, place=trial.place, name=trial.file)
-    message = f"{trial.file} does not build: {finding.subject.partition(' on ')[0]} {finding.message}"
-    results.findings.append(Finding(code="sdist-build", subject=f"sdist on {trial.place}", message=message))
+    if finding.code in ("build-fails", "install-fails"):
+        finding = replace(finding, code="sdist-build", subject=f"{trial.file} on {trial.place}")
+    results.findings.append(finding)
     return None
 
 
@@ -217,12 +218,12 @@ def _run_command(context: Context, fresh: FreshEnvironment, words: Sequence[str]
     tail = " / ".join([line.strip() for line in done.output.splitlines() if line.strip()][-3:])[:300]
     if not done.ok:
         return f"ends with exit code {done.code}: {tail or 'no output'}"
-    if version is not None and not _names(done.output, version):
+    if version is not None and not names_version(done.output, version):
         return f"does not name version {version}: {tail or 'no output'}"
     return ""
 
 
-def _names(text: str, version: str) -> bool:
+def names_version(text: str, version: str) -> bool:
     """Whether ``text`` names exactly this version: 1.2.3 is not named by 1.2.30, 11.2.3 or 1.2.3rc1."""
     spellings = "|".join(re.escape(spelling) for spelling in {version, str(Version(version))})
     return re.search(rf"(?<![0-9.])(?:{spellings})(?![.+-]?[0-9A-Za-z])", text) is not None

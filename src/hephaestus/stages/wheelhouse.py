@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,15 @@ from hephaestus.stages.proofs import distributions, unproven
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
 from hephaestus.worlds.world import ChildKind
 
-__all__ = ["OfflineInstallFailed", "SbomInvalid", "WheelhouseStage", "WheelsMissing", "archive_name"]
+__all__ = [
+    "OfflineInstallFailed",
+    "SbomInvalid",
+    "WheelhouseStage",
+    "WheelsMissing",
+    "archive_name",
+    "targets",
+    "without_network",
+]
 
 _LIST = "requirements.txt"
 _SBOM = "wheelhouse/sbom.cdx.json"
@@ -127,7 +135,7 @@ class WheelhouseStage(Stage):
             "sha256": digest,
             "size": packed.size,
             "wheel": wheel,
-            "targets": _targets(wheels),
+            "targets": targets(wheels),
             "members": [{"name": m.name, "size": m.size, "sha256": m.digest[7:]} for m in packed.members],
             "count": len(packed.members),
             "bytes": sum(member.size for member in packed.members),
@@ -283,7 +291,7 @@ def without_network(env: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
 
 
-def _targets(wheels: Mapping[str, Path]) -> list[str]:
+def targets(wheels: Iterable[str]) -> list[str]:
     """The platforms the archive is bound to; only ``any`` when every wheel fits everywhere (facts: consumers, C9)."""
     platforms = {tag.platform for name in wheels for tag in parse_wheel_filename(name)[3]}
     return sorted(platforms - {"any"}) or ["any"]

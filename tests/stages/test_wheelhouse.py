@@ -1,0 +1,211 @@
+"""Wheelhouse with real pip and CycloneDX, from a small index: packed, listed, described, installed with no network."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from stages.releases import build
+from stages.served import ServedIndex, Thing, installing_world
+
+from hephaestus.release.receipts import Receipt
+from hephaestus.stages.stage import Context, Evidence
+from hephaestus.stages.wheelhouse import (
+    OfflineInstallFailed,
+    SbomInvalid,
+    WheelhouseStage,
+    WheelsMissing,
+    targets,
+    without_network,
+)
+from hephaestus.standins.http import Listener
+
+PYPROJECT = '[project]\nname = "tiny-project"\nversion = "1.2.3"\n[tool.hephaestus.release.wheelhouse]\n'
+ARCHIVE = "tiny-project-1.2.3-wheelhouse.tar.gz"
+GOOD = Thing(scripts={"tiny": "tiny_project:main"}, requires=["need>=1"], extras={"more": ["old==1.0"]})
+
+
+@dataclass
+class Bench:
+    """The user's index and a built release."""
+
+    user: ServedIndex
+    make: Callable[..., Context]
+
+    def run(self, context: Context) -> tuple[Evidence, dict[str, bytes]]:
+        """Gates, which must hold, and the act; what was staged, by path."""
+        stage = WheelhouseStage()
+        assert [finding.line() for finding in stage.gates(context)] == []
+        with context.directory.staging("wheelhouse") as staging:
+            evidence = stage.act(context, staging)
+            files = staging.folder / "files"
+            found = {
+                path.relative_to(files).as_posix(): path.read_bytes() for path in files.rglob("*") if path.is_file()
+            }
+        return evidence, found
+
+
+@pytest.fixture
+def bench(commit: Callable[..., Path], context_of: Callable[..., Context], tmp_path: Path) -> Iterator[Bench]:
+    """An index that answers with ``need`` and ``old`` (yanked), and a maker of contexts."""
+    user = ServedIndex()
+    need = Thing(name="need", version="1.5", code="", fields={"License-Expression": "Apache-2.0 OR MIT"})
+    old = Thing(name="old", version="1.0", code="", fields={"License-Expression": "", "License": "my own"})
+    for thing in (need, old):
+        user.put(thing.wheel_name, thing.wheel())
+    user.yanked[old.wheel_name] = "broken"
+    with Listener(user) as listener:
+
+        def make(thing: Thing = GOOD, *, settings: str = "", epoch: int | None = 1_600_000_000) -> Context:
+            root = commit({"pyproject.toml": PYPROJECT + settings})
+            world = installing_world(tmp_path, testpypi="http://127.0.0.1:9", user=listener.url)
+            context = context_of(root, lock="wheelhouse", world=world)
+            build(context, {thing.wheel_name: thing.wheel(), thing.sdist_name: thing.sdist()})
+            receipt = context.directory.receipt("build")
+            assert receipt is not None
+            if epoch is not None:
+                _rewrite(context, replace(receipt, evidence={"source_date_epoch": epoch}))
+            return context
+
+        yield Bench(user=user, make=make)
+
+
+def _rewrite(context: Context, receipt: Receipt) -> None:
+    path = context.directory.path / "receipts" / f"{receipt.stage}.json"
+    path.write_text(receipt.render(), encoding="utf-8")
+
+
+def test_a_wheelhouse_is_whole_described_and_the_same_every_time(bench: Bench, tmp_path: Path) -> None:
+    """Every wheel with extras at the archive's root, list, checksum and SBOM agree, and a second run gives the bytes."""
+    context = bench.make(settings='extras = ["more"]')
+    evidence, files = bench.run(context)
+    assert set(files) == {
+        f"wheelhouse/{ARCHIVE}",
+        f"wheelhouse/{ARCHIVE}.sha256",
+        "wheelhouse/sbom.cdx.json",
+    }
+    content = files[f"wheelhouse/{ARCHIVE}"]
+    digest = hashlib.sha256(content).hexdigest()
+    assert files[f"wheelhouse/{ARCHIVE}.sha256"] == f"{digest}  {ARCHIVE}\n".encode()
+    assert (evidence.data["sha256"], evidence.data["size"], evidence.data["count"]) == (digest, len(content), 4)
+    (tmp_path / ARCHIVE).write_bytes(content)
+    with tarfile.open(tmp_path / ARCHIVE, "r:gz") as archive:
+        members = archive.getmembers()
+        listing = archive.extractfile("requirements.txt")
+        assert listing is not None
+        wanted = listing.read().decode().splitlines()
+    wheels = ["need-1.5-py3-none-any.whl", "old-1.0-py3-none-any.whl", "tiny_project-1.2.3-py3-none-any.whl"]
+    assert [member.name for member in members] == [*wheels, "requirements.txt"]
+    assert {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in members} == {
+        (1_600_000_000, 0, 0, "", "", 0o644)
+    }
+    assert [line.split(" ")[0] for line in wanted] == ["need==1.5", "old==1.0", "tiny-project==1.2.3"]
+    assert wanted[0].endswith(f"--hash=sha256:{hashlib.sha256(bench.user.files[wheels[0]]).hexdigest()}")
+    assert evidence.data["offline"]["installed"] == {"need": "1.5", "old": "1.0", "tiny-project": "1.2.3"}
+    assert evidence.data["offline"]["imported"] == ["tiny_project"]
+    assert evidence.data["targets"] == ["any"]
+    assert [(one.code, one.subject, one.severity) for one in evidence.warnings] == [("yanked", "old 1.0", "warning")]
+    _check_sbom(json.loads(files["wheelhouse/sbom.cdx.json"]), evidence)
+    shutil.rmtree(context.work)
+    context.work.mkdir()
+    again, same = bench.run(context)
+    assert same == files
+    assert again == evidence
+
+
+def _check_sbom(sbom: dict[str, object], evidence: Evidence) -> None:
+    text = json.dumps(sbom)
+    for purl in ("pkg:pypi/tiny-project@1.2.3", "pkg:pypi/need@1.5", "pkg:pypi/old@1.0"):
+        assert purl in text
+    assert sbom["serialNumber"] == evidence.data["sbom"]["serial"]
+    assert sbom["metadata"]["timestamp"] == "2020-09-13T12:26:40+00:00"  # type: ignore[index]
+    assert '"expression": "Apache-2.0 OR MIT"' in text
+    assert '"name": "my own"' in text
+    needs = {one["ref"]: one.get("dependsOn", []) for one in sbom["dependencies"]}  # type: ignore[attr-defined]
+    assert needs["pkg:pypi/tiny-project@1.2.3"] == ["pkg:pypi/need@1.5", "pkg:pypi/old@1.0"]
+    assert (evidence.data["sbom"]["components"], evidence.data["sbom"]["validated"]) == (3, True)
+
+
+def test_only_one_file_looks_like_a_wheelhouse_to_the_old_client(bench: Bench) -> None:
+    """The configured prefix names the archive, the time falls back to the commit's, and extras stay out unasked."""
+    evidence, files = bench.run(bench.make(settings='prefix = "tiny"', epoch=None))
+    matching = fnmatch.filter([Path(name).name for name in files], "*wheelhouse*.tar.gz")
+    assert matching == ["tiny-1.2.3-wheelhouse.tar.gz"]
+    assert [member["name"] for member in evidence.data["members"]] == [
+        "need-1.5-py3-none-any.whl",
+        "tiny_project-1.2.3-py3-none-any.whl",
+        "requirements.txt",
+    ]
+    assert b'"timestamp": "2026-01-02T03:04:05+00:00"' in files["wheelhouse/sbom.cdx.json"]
+    assert evidence.warnings == []
+
+
+def test_a_dependency_without_wheels_is_named_as_such(bench: Bench) -> None:
+    """An sdist on the index is told apart from nothing on the index."""
+    bench.user.put("source-2.0.tar.gz", Thing(name="source", version="2.0").sdist())
+    with pytest.raises(WheelsMissing, match=r"source.* has no wheel that fits .*2\.0") as caught:
+        bench.run(bench.make(replace(GOOD, requires=["source"])))
+    assert caught.value.finding.code == "no-wheel"
+
+
+def test_a_missing_dependency_is_named(bench: Bench) -> None:
+    """A requirement no index has ends the stage with its name."""
+    with pytest.raises(WheelsMissing, match="nowhere>=3") as caught:
+        bench.run(bench.make(replace(GOOD, requires=["nowhere>=3"])))
+    assert caught.value.finding.code == "dependency-missing"
+
+
+def test_a_wheel_that_does_not_work_offline_is_not_packed_up(bench: Bench) -> None:
+    """What cannot be imported after the offline install fails the stage, and nothing is staged."""
+    context = bench.make(replace(GOOD, code="import nothing_of_that_name\n"))
+    with pytest.raises(OfflineInstallFailed, match="nothing_of_that_name"):
+        bench.run(context)
+    assert not (context.directory.path / "wheelhouse").exists()
+
+
+def test_a_bill_that_breaks_the_schema_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What CycloneDX's validator says about the bill reaches the person."""
+    context = bench.make()
+    monkeypatch.setattr(
+        type(context.environment), "work", lambda *_args, **_more: {"problem": "'name' is a required property"}
+    )
+    with pytest.raises(SbomInvalid, match="required property"):
+        bench.run(context)
+
+
+def test_the_gates_name_name_extra_and_lack_of_a_wheel(bench: Bench, commit: Callable[..., Path]) -> None:
+    """A prefix no system agrees on, an extra that is not there, a wheel for elsewhere: refused before any download."""
+    assert [one.code for one in WheelhouseStage().gates(bench.make(settings='prefix = "a/b"'))] == ["archive-name"]
+    assert [one.code for one in WheelhouseStage().gates(bench.make(settings='extras = ["no"]'))] == ["extra-unknown"]
+    foreign = bench.make(replace(GOOD, tags="cp39-cp39-win32"))
+    assert [one.code for one in WheelhouseStage().gates(foreign)] == ["wheel-unsupported"]
+    (foreign.directory.path / "receipts" / "build.json").unlink()
+    assert "no-receipt" in [one.code for one in WheelhouseStage().gates(foreign)]
+    assert not [path for path in bench.user.seen if path.startswith("/files/")]
+
+
+def test_the_key_changes_with_files_and_settings(bench: Bench) -> None:
+    """Another wheel or another setting is another input."""
+    first = WheelhouseStage().inputs(bench.make())
+    assert first != WheelhouseStage().inputs(bench.make(settings='extras = ["more"]'))
+    assert first.files != WheelhouseStage().inputs(bench.make(replace(GOOD, code=""))).files
+
+
+def test_no_way_to_an_index_is_left() -> None:
+    """Index, proxy and configuration variables go, in any case; everything else stays."""
+    env = {"PIP_INDEX_URL": "x", "UV_INDEX": "x", "https_proxy": "x", "ALL_PROXY": "x", "PATH": "/bin", "HOME": "/h"}
+    assert without_network(env) == {"PATH": "/bin", "HOME": "/h", "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null"}
+
+
+def test_targets_are_the_platforms_of_the_wheels() -> None:
+    """One bound wheel binds the archive; pure wheels bind nothing."""
+    pure, bound = "a-1-py3-none-any.whl", "b-1-cp311-cp311-manylinux_2_17_x86_64.whl"
+    assert targets([pure]) == ["any"]
+    assert targets([pure, bound]) == ["manylinux_2_17_x86_64"]
