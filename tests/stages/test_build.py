@@ -36,6 +36,7 @@ from hephaestus.stages.frontend import (
 )
 from hephaestus.stages.reproduction import NotReproducibleError
 from hephaestus.stages.runner import Outcome, run_stage
+from hephaestus.stages.sealing import SealedError, UnansweredError
 from hephaestus.stages.stage import Context, Options
 from hephaestus.worlds.world import ChildKind, DirtyPolicy, Index, Policy, Reproducibility, TagPolicy, World
 
@@ -614,6 +615,52 @@ class TestReproduction:
             "  - fake==1\n* Installed build dependency versions:\n  - hatchling==1.33.0\n"
         )
         assert installed_versions(output) == {"hatchling": "1.33.0", "calver": "2026.1"}
+
+
+class TestSealing:
+    """A version of which an index has files already."""
+
+    @pytest.fixture
+    def shelf(self, build: Callable[..., Outcome], commit: Commit, tiny: Files) -> Shelf:
+        """A test index that has the sdist of a first build."""
+        outcome = build(commit(tiny))
+        assert outcome.receipt is not None
+        return Shelf(testpypi={SDIST: outcome.receipt.outputs[f"dist/{SDIST}"]})
+
+    def test_same_bytes_are_made_again(self, build: Callable[..., Outcome], commit: Commit, shelf: Shelf) -> None:
+        """A lost release directory of a sealed version is rebuilt when the bytes come out the same."""
+        root = commit({})
+        git(root, "reset", "-q", "--hard", "HEAD~1")
+        before = snapshot(release(root) / "dist")
+        shutil.rmtree(root / "release")
+        outcome = build(root, shelf=shelf)
+        assert snapshot(release(root) / "dist") == before
+        assert evidence(outcome)["sealed"] == ["testpypi"]
+        assert any("must reproduce" in line for line in build.context.narrator.lines)  # type: ignore[attr-defined]
+
+    def test_other_bytes_are_thrown_away(self, build: Callable[..., Outcome], commit: Commit, shelf: Shelf) -> None:
+        """An edit after the upload is an error, and the files in place are those that were uploaded."""
+        root = commit({})
+        before = snapshot(release(root))
+        (root / "README.md").write_text("an edit too late")
+        with pytest.raises(SealedError, match=SDIST):
+            build(root, shelf=shelf)
+        assert snapshot(release(root)) == before
+
+    def test_silent_index_lets_a_build_confirm_but_not_change(
+        self, build: Callable[..., Outcome], commit: Commit, shelf: Shelf
+    ) -> None:
+        """While the index is down, the same bytes may be built again and no others."""
+        root = commit({})
+        git(root, "reset", "-q", "--hard", "HEAD~1")
+        silence = Unreachable(url="https://index.example/simple/", cause="refused", attempts=1, sent=False)
+        redo = Options(redo=frozenset({"build"}))
+        assert build(root, shelf=Shelf(pypi=silence), options=redo).state == "done"
+        before = snapshot(release(root))
+        (root / "README.md").write_text("an edit")
+        with pytest.raises(UnansweredError, match="pypi did not say"):
+            build(root, shelf=Shelf(pypi=silence))
+        assert snapshot(release(root)) == before
 
 
 class TestPrebuilt:
