@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import random
 import shutil
 import struct
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -340,11 +342,19 @@ def _other_local_name(content: bytes) -> bytes:
     return content.replace(b"tiny_thing.py", b"evil_thing.py", 1)
 
 
-def _hidden_between(content: bytes) -> bytes:
+def _other_local_method(content: bytes) -> bytes:
+    return content[:8] + struct.pack("<H", zipfile.ZIP_STORED) + content[10:]
+
+
+def _other_local_size(content: bytes) -> bytes:
+    return content[:18] + struct.pack("<L", 1) + content[22:]
+
+
+def _hidden_between(content: bytes, size: int = 100) -> bytes:
     directory = content.index(b"PK\x01\x02")
     end = content.rindex(b"PK\x05\x06")
-    moved = struct.pack("<L", directory + 100)
-    return content[:directory] + b"h" * 100 + content[directory:end] + content[end : end + 16] + moved + b"\0\0"
+    moved = struct.pack("<L", directory + size)
+    return content[:directory] + b"h" * size + content[directory:end] + content[end : end + 16] + moved + b"\0\0"
 
 
 def _zip64(content: bytes) -> bytes:
@@ -371,7 +381,10 @@ SPOILED_WHEELS: dict[str, tuple[Callable[[Path], None], str, bool]] = {
     "bzip2": (_other_method, "zip-method", True),
     "symbolic link": (_link, "zip-link", True),
     "local name differs": (_bytes(_other_local_name), "zip-ambiguous", True),
+    "local method differs": (_bytes(_other_local_method), "zip-ambiguous", True),
+    "local size differs": (_bytes(_other_local_size), "zip-ambiguous", True),
     "hidden bytes": (_bytes(_hidden_between), "zip-ambiguous", True),
+    "few hidden bytes": (_bytes(lambda content: _hidden_between(content, 16)), "zip-ambiguous", True),
     "zip64": (_bytes(_zip64), "zip-", True),
     "climbing name": (_with("../evil.py"), "zip-unsafe-name", True),
     "absolute name": (_with("/evil.py"), "zip-unsafe-name", True),
@@ -532,6 +545,43 @@ def test_a_name_of_the_standard_library_matters_once(tmp_path: Path) -> None:
     assert rules.project_refusals("json", exists=False)[0].status == 400
     assert rules.project_refusals("json", exists=True) == []
     assert rules.project_refusals("-bad-", exists=True)
+    path = make_wheel(tmp_path, "json")
+    assert codes(rules.check_distributions([path])) == ["name-stdlib"]
+    assert rules.check_distributions([path], exists=True) == []
+    assert rules.index_refusals(path, exists=True) == []
+
+
+class _Unseekable(io.RawIOBase):
+    """A pipe-like file: ZipFile then streams, with data descriptors behind the members."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self.content += bytes(data)
+        return len(data)
+
+
+def test_a_streamed_wheel_is_fine(tmp_path: Path) -> None:
+    """Sizes behind the members instead of before them are no hidden content."""
+    pipe = _Unseekable()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in wheel_members().items():
+            archive.writestr(name, content)
+    path = tmp_path / WHEEL
+    path.write_bytes(pipe.content)
+    assert archive.infolist()[0].flag_bits & 0x8
+    assert rules.check_distribution(path) == []
+
+
+def test_license_files_of_older_metadata_are_no_promise(tmp_path: Path) -> None:
+    """Before 2.4 the field meant nothing reliable, so its absence inside is not held against a file."""
+    fields = {"Metadata-Version": "2.2", "License-File": "LICENSE"}
+    for path in (make_wheel(tmp_path, fields=fields), make_sdist(tmp_path, fields=fields)):
+        assert codes(rules.check_distribution(path)) == []
 
 
 @given(st.from_regex(r"\A[a-z0-9]([a-z0-9._-]{0,20}[a-z0-9])?\Z"), st.integers(0, 99), st.integers(0, 99))

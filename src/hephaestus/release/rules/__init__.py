@@ -66,18 +66,20 @@ def check_distributions(
     classifiers: Collection[str] | None = None,
     limits: Limits | None = None,
     published: int = 0,
+    exists: bool = False,
 ) -> list[Finding]:
     """Everything to say about the distributions of one release: each file, then the set.
 
     ``classifiers`` are the known trove classifiers; with None they are not checked, and a warning says so.
-    ``published`` is the number of bytes the project has on the index already. A file that cannot be read is a
+    ``published`` is the number of bytes the project has on the index already; ``exists`` whether it is there at all
+    (a project that is there keeps a name that no new one gets). A file that cannot be read is a
     finding, not an exception; raises OSError only when a path is not there at all.
     """
     allowed = limits or Limits()
     judgements: list[Judgement] = []
     metadata: dict[Path, CoreMetadata | None] = {}
     for path in paths:
-        judged, metadata[path] = _judge(path, expected=expected, classifiers=classifiers, limits=allowed)
+        judged, metadata[path] = _judge(path, expected=expected, classifiers=classifiers, limits=allowed, exists=exists)
         judgements.extend(judged)
     judgements.extend(set_judgements(paths, metadata))
     judgements.extend(_project_size(paths, published, allowed))
@@ -101,10 +103,11 @@ def index_refusals(
     filename: str | None = None,
     classifiers: Collection[str] | None = None,
     limits: Limits | None = None,
+    exists: bool = False,
 ) -> list[Refusal]:
     """Every answer with which PyPI would refuse this file by itself, in the order PyPI looks."""
     name = filename or path.name
-    judged, _ = _judge(path, filename=name, classifiers=classifiers, limits=limits or Limits())
+    judged, _ = _judge(path, filename=name, classifiers=classifiers, limits=limits or Limits(), exists=exists)
     return [judgement.refusal for judgement in judged if judgement.refusal]
 
 
@@ -136,6 +139,7 @@ def _judge(
     *,
     classifiers: Collection[str] | None,
     limits: Limits,
+    exists: bool,
     expected: Expected | None = None,
     filename: str | None = None,
 ) -> tuple[list[Judgement], CoreMetadata | None]:
@@ -160,7 +164,7 @@ def _judge(
         if metadata.version:
             judgements.extend(version_judgements(metadata.version, subject=name))
         if metadata.name:
-            judgements.extend(project_name_judgements(metadata.name, subject=name))
+            judgements.extend(project_name_judgements(metadata.name, subject=name, taken=exists))
     if expected is not None:
         judgements.extend(expectation_judgements(name, metadata, expected))
     judgements.extend(_file_size(path, name, metadata, limits))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
+from hephaestus.release.metadata import CoreMetadata
 from hephaestus.release.rules.judgement import Judgement
 
-__all__ = ["BOMB_RATIO", "BOMB_SIZE", "bomb_judgement", "layout_judgements", "unsafe_reason"]
+__all__ = ["BOMB_RATIO", "BOMB_SIZE", "bomb_judgement", "layout_judgements", "license_file_judgements", "unsafe_reason"]
 
 BOMB_SIZE = 64 * 1024 * 1024
 """Unpacked bytes below which no ratio is suspicious."""
@@ -55,6 +56,29 @@ def bomb_judgement(filename: str, *, packed: int, unpacked: int) -> Judgement | 
         remedy="leave the generated or empty bulk out of the distribution",
         answer=f"Invalid distribution file. The archive exceeds the compression ratio of {BOMB_RATIO}.",
     )
+
+
+def license_file_judgements(
+    filename: str, metadata: CoreMetadata | None, names: Collection[str], *, prefix: str
+) -> Iterable[Judgement]:
+    """Every License-File is inside, below ``prefix`` (PEP 639; promised by metadata from 2.4 on only)."""
+    if metadata is None or not _promises_license_files(metadata):
+        return
+    for license_file in metadata.all("license-file"):
+        if f"{prefix}{license_file}" not in names:
+            yield Judgement.refused(
+                "license-file-missing",
+                filename,
+                f"License-File {license_file!r} is declared but not inside",
+                remedy="add the file to the source tree, or correct `license-files` in pyproject.toml",
+                answer=f"License-File {license_file} does not exist in distribution file {filename} "
+                f"at {prefix}{license_file}.",
+            )
+
+
+def _promises_license_files(metadata: CoreMetadata) -> bool:
+    major, _, minor = metadata.first("metadata-version").partition(".")
+    return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) >= (2, 4)
 
 
 def layout_judgements(filename: str, names: Sequence[str], *, ignore: Collection[str] = ()) -> Iterable[Judgement]:

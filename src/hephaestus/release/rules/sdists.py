@@ -14,6 +14,7 @@ from hephaestus.release.rules.members import (
     BOMB_RATIO,
     BOMB_SIZE,
     bomb_judgement,
+    license_file_judgements,
     path_judgements,
     private_judgements,
     unsafe_reason,
@@ -117,21 +118,6 @@ def _layout(filename: str, names: list[str], metadata: CoreMetadata | None) -> I
             "it holds neither pyproject.toml nor setup.py: nothing can build it",
             remedy="include pyproject.toml in the sdist",
         )
-    for license_file in metadata.all("license-file") if metadata else ():
-        if license_file not in inside and metadata and _license_files_apply(metadata):
-            yield Judgement.refused(
-                "license-file-missing",
-                filename,
-                f"License-File {license_file!r} is declared but not inside",
-                remedy="add the file to the source tree, or correct `license-files` in pyproject.toml",
-                answer=f"License-File {license_file} does not exist in distribution file {filename} "
-                f"at {folder}/{license_file}.",
-            )
+    yield from license_file_judgements(filename, metadata, {f"{folder}/{name}" for name in inside}, prefix=f"{folder}/")
     yield from private_judgements(filename, sorted(inside))
     yield from path_judgements(filename, sorted(inside))
-
-
-def _license_files_apply(metadata: CoreMetadata) -> bool:
-    # License-File became part of the specification with 2.4; older backends wrote it without the promise.
-    major, _, minor = metadata.first("metadata-version").partition(".")
-    return major.isdigit() and minor.isdigit() and (int(major), int(minor)) >= (2, 4)

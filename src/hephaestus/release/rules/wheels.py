@@ -21,7 +21,12 @@ from packaging.version import InvalidVersion
 
 from hephaestus.release.metadata import CoreMetadata
 from hephaestus.release.rules.judgement import Judgement
-from hephaestus.release.rules.members import bomb_judgement, layout_judgements, unsafe_reason
+from hephaestus.release.rules.members import (
+    bomb_judgement,
+    layout_judgements,
+    license_file_judgements,
+    unsafe_reason,
+)
 
 __all__ = ["wheel_judgements"]
 
@@ -94,12 +99,12 @@ def _envelope(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], path: Path
             return
         if entries != len(infos):
             yield _bad_zip(filename, "zip-ambiguous", "its directory and its end record count differently")
-        expected_at = 0
+        expected_at, described = 0, False
         for info in sorted(infos, key=lambda item: item.header_offset):
             if info.header_offset < expected_at:
                 yield _bad_zip(filename, "zip-ambiguous", f"the member {info.filename!r} overlaps another")
                 return
-            if info.header_offset > expected_at and not _only_descriptor(expected_at, info.header_offset):
+            if info.header_offset > expected_at and not _gap_is_descriptor(described, info.header_offset - expected_at):
                 yield _bad_zip(filename, "zip-ambiguous", f"unlisted bytes before {info.filename!r}")
                 return
             stream.seek(info.header_offset)
@@ -111,16 +116,21 @@ def _envelope(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], path: Path
             name_length, extra_length = fields[9], fields[10]
             name = stream.read(name_length).decode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace")
             described = bool(info.flag_bits & 0x8)
-            if name != info.orig_filename or (not described and fields[7] not in (info.compress_size, 0xFFFFFFFF)):
+            if (
+                name != info.orig_filename
+                or fields[3] != info.compress_type
+                or bool(fields[2] & 0x8) != described
+                or (not described and fields[7] not in (info.compress_size, 0xFFFFFFFF))
+            ):
                 yield _bad_zip(filename, "zip-ambiguous", f"{info.filename!r} is described differently in two places")
             expected_at = info.header_offset + _LOCAL.size + name_length + extra_length + info.compress_size
-        if directory_at > expected_at and not _only_descriptor(expected_at, directory_at):
+        if directory_at > expected_at and not _gap_is_descriptor(described, directory_at - expected_at):
             yield _bad_zip(filename, "zip-ambiguous", "there are unlisted bytes before its directory")
 
 
-def _only_descriptor(start: int, end: int) -> bool:
+def _gap_is_descriptor(described: bool, gap: int) -> bool:  # noqa: FBT001 - a predicate over two facts
     # A data descriptor behind a streamed member is 12 to 24 bytes; anything else is hidden content.
-    return 12 <= end - start <= 24
+    return described and 12 <= gap <= 24
 
 
 def _members(archive: zipfile.ZipFile, filename: str, metadata: CoreMetadata | None) -> Iterator[Judgement]:
@@ -150,16 +160,7 @@ def _members(archive: zipfile.ZipFile, filename: str, metadata: CoreMetadata | N
         yield from _record(archive, filename, names, f"{info_folder}/RECORD")
     if f"{info_folder}/WHEEL" in names:
         yield from _wheel_file(archive, filename, f"{info_folder}/WHEEL")
-    for license_file in metadata.all("license-file") if metadata else ():
-        if not {f"{info_folder}/licenses/{license_file}", f"{info_folder}/{license_file}"} & set(names):
-            yield Judgement.refused(
-                "license-file-missing",
-                filename,
-                f"License-File {license_file!r} is declared but not inside",
-                remedy="add the file to the source tree, or correct `license-files` in pyproject.toml",
-                answer=f"License-File {license_file} does not exist in distribution file {filename} "
-                f"at {info_folder}/licenses/{license_file}.",
-            )
+    yield from license_file_judgements(filename, metadata, set(names), prefix=f"{info_folder}/licenses/")
     yield from layout_judgements(filename, names, ignore=(info_folder,))
 
 
