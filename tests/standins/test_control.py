@@ -100,10 +100,10 @@ def test_faults_are_armed_once_per_key(desk: Desk) -> None:
     assert desk.faults.take("pypi", {"503"}) is not None
 
 
-def test_a_job_gets_its_variables(desk: Desk) -> None:
-    """The issuer behind the desk is asked with identity and environment."""
-    body = json.dumps({"identity": {"repository": "o/r"}, "environment": "pypi"}).encode()
-    assert desk.ask("POST", "/job", body) == (200, {"WHO": "o/r pypi"})
+def test_jobs_get_their_variables(desk: Desk) -> None:
+    """The issuer behind the desk is asked with identity and environment, once per environment."""
+    body = json.dumps({"identity": {"repository": "o/r"}, "environments": ["-", "pypi"]}).encode()
+    assert desk.ask("POST", "/jobs", body) == (200, {"-": {"WHO": "o/r -"}, "pypi": {"WHO": "o/r pypi"}})
 
 
 def test_a_push_reaches_the_forge(desk: Desk) -> None:
@@ -122,8 +122,9 @@ def test_a_push_reaches_the_forge(desk: Desk) -> None:
         ("/faults", b"{}"),
         ("/faults", b'{"key": "k", "faults": ["nonsense"]}'),
         ("/faults", b'{"key": "k", "faults": 3}'),
-        ("/job", b'{"identity": {}, "environment": "-"}'),
-        ("/job", b"\xff"),
+        ("/jobs", b'{"identity": {}, "environments": ["-"]}'),
+        ("/jobs", b'{"identity": {"repository": "o/r"}, "environments": 3}'),
+        ("/jobs", b"\xff"),
     ],
 )
 def test_what_is_not_understood_is_400(desk: Desk, path: str, body: bytes) -> None:

@@ -71,9 +71,14 @@ def open_services(
     def job(url: str, identity: Mapping[str, Any], environment: str) -> Mapping[str, str]:
         return issuer.environment(url, WorkflowIdentity(**identity), environment=environment)
 
+    pushed: dict[str, str] = {}
+
     def push(commits: Sequence[str], tag: str) -> None:
-        github.push(commits)
-        github.push_tag(tag, commits[-1])
+        # Every session of a run pushes; as with git, what is there already costs nothing.
+        if pushed.get(tag) != commits[-1]:
+            github.push(commits)
+            github.push_tag(tag, commits[-1])
+            pushed[tag] = commits[-1]
 
     return Services(
         handlers={

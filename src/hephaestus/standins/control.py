@@ -25,9 +25,9 @@ class Control:
     """Answers whoever knows ``secret`` (``Authorization: Bearer ...``); everybody else gets 403.
 
     GET /ping says ``about``; POST /faults arms ``{"key": ..., "faults": [...]}`` unless that key is armed
-    already, so that many sessions of one run arm once; GET /journal?after=N; POST /job returns the variables of
-    one workflow job; POST /push puts ``{"commits": [...], "tag": ...}`` on the GitHub stand-in; POST /shutdown
-    calls ``stop``.
+    already, so that many sessions of one run arm once; GET /journal?after=N; POST /jobs takes ``{"identity": ...,
+    "environments": [...]}`` and returns the variables of one workflow job per deployment environment; POST /push
+    puts ``{"commits": [...], "tag": ...}`` on the GitHub stand-in; POST /shutdown calls ``stop``.
     """
 
     def __init__(
@@ -66,9 +66,10 @@ class Control:
                     return _answer({"entries": self._journal.entries(after=after)})
                 case "POST", "/faults":
                     return self._arm(json.loads(request.body))
-                case "POST", "/job":
+                case "POST", "/jobs":
                     asked = json.loads(request.body)
-                    return _answer(self._job(asked["identity"], asked["environment"]))
+                    names = [str(name) for name in asked["environments"]]
+                    return _answer({name: dict(self._job(asked["identity"], name)) for name in names})
                 case "POST", "/push":
                     asked = json.loads(request.body)
                     self._push([str(commit) for commit in asked["commits"]], str(asked["tag"]))

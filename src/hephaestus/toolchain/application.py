@@ -6,6 +6,7 @@ directory with a ``__main__.py`` goes first on ``sys.path`` even in isolated mod
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -56,8 +57,7 @@ def application(cache: Path, *, source: Path | None = None, parts: Sequence[str]
     Safe with many processes at once: it is moved into place as a whole, and whoever comes second uses the
     first one's. Raises OSError when the cache cannot be written.
     """
-    package = source or Path(hephaestus.__file__).parent
-    files = {name: (package / name).read_bytes() for name in sorted(_names(package, parts))}
+    files = _files(source, parts) if source else _own_files(tuple(parts))
     digest = _digest(files)
     path = cache / "applications" / digest[:32]
     if path.is_dir():
@@ -66,6 +66,16 @@ def application(cache: Path, *, source: Path | None = None, parts: Sequence[str]
         _make(path, files)
         _prune(path.parent, keep=path)
     return Application(path=path, digest=digest)
+
+
+@functools.cache
+def _own_files(parts: tuple[str, ...]) -> dict[str, bytes]:
+    """Our own code, read once: what this process runs does not change any more."""
+    return _files(Path(hephaestus.__file__).parent, parts)
+
+
+def _files(package: Path, parts: Sequence[str]) -> dict[str, bytes]:
+    return {name: (package / name).read_bytes() for name in sorted(_names(package, parts))}
 
 
 def _names(package: Path, parts: Sequence[str]) -> Iterator[str]:

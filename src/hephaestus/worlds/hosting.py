@@ -94,10 +94,9 @@ class Host:
             return False
         return about.get("pid") == self.pid and about.get("code") == self.code
 
-    def job(self, identity: Mapping[str, Any], *, environment: str = "-") -> dict[str, str]:
-        """The variables that make a child a workflow job of ``identity`` in a deployment environment (``-``: none)."""
-        answer = self.ask("POST", "/job", {"identity": dict(identity), "environment": environment})
-        return {name: str(value) for name, value in answer.items()}
+    def jobs(self, identity: Mapping[str, Any], environments: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The variables that make a child a workflow job of ``identity``, per deployment environment (``-``: none)."""
+        return self.ask("POST", "/jobs", {"identity": dict(identity), "environments": list(environments)})
 
     def push(self, commits: Sequence[str], *, tag: str) -> None:
         """Put commits (oldest first) and a tag on the last of them on the GitHub stand-in, as ``git push`` would."""

@@ -12,7 +12,23 @@ from hephaestus.release.root import ReleaseRoot
 from hephaestus.release.source import Source
 from hephaestus.worlds.world import Reproducibility, TestPyPIPolicy, World
 
-__all__ = ["NothingBuiltError", "Opened", "open_rehearsal", "release_root"]
+__all__ = ["IDLE_VARIABLE", "IdleTimeError", "NothingBuiltError", "Opened", "open_rehearsal", "release_root"]
+
+#: How many seconds the stand-ins outlive the last request; for tests and small machines.
+IDLE_VARIABLE = "HEPHAESTUS_STANDINS_IDLE"
+_IDLE_SECONDS = 600.0
+_LONGEST_IDLE = 86_400.0
+
+
+class IdleTimeError(ReleaseError):
+    """Raised when HEPHAESTUS_STANDINS_IDLE is no number of seconds from 1 to a day."""
+
+    def __init__(self, *, given: str) -> None:
+        super().__init__(
+            what=f"{IDLE_VARIABLE} is {given!r}",
+            why=f"it is how many seconds the stand-ins outlive the last request: from 1 to {_LONGEST_IDLE:.0f}",
+            next_step=f"unset it ({_IDLE_SECONDS:.0f} s are waited then), or give a number of seconds",
+        )
 
 
 class NothingBuiltError(ReleaseError):
@@ -85,6 +101,7 @@ def open_rehearsal(
         ),
         cache=cache,
         environ=environ,
+        idle_seconds=_idle_seconds(environ),
         faults=faults,
         run=run,
     )
@@ -104,3 +121,16 @@ def open_rehearsal(
         ),
     )
     return Opened(world=world, directory=directory)
+
+
+def _idle_seconds(environ: Mapping[str, str]) -> float:
+    given = environ.get(IDLE_VARIABLE, "")
+    if not given:
+        return _IDLE_SECONDS
+    try:
+        seconds = float(given)
+    except ValueError as error:
+        raise IdleTimeError(given=given) from error
+    if not 1 <= seconds <= _LONGEST_IDLE:
+        raise IdleTimeError(given=given)
+    return seconds

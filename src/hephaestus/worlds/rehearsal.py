@@ -125,10 +125,9 @@ def _environments(
     authority = dict.fromkeys(_AUTHORITY_VARIABLES, str(host.authority))
     homes = host.state / "home"
     bare_uploader = isolated(environ, home=homes / "uploader") | authority | {"HTTPS_PROXY": host.url("proxy")}
-    uploaders = {
-        name: bare_uploader | host.job(identity, environment=environment) for name, environment in environments.items()
-    }
-    job = host.job(identity)
+    jobs = host.jobs(identity, ["-", *environments.values()])
+    job = jobs["-"]
+    uploaders = {name: bare_uploader | jobs[environment] for name, environment in environments.items()}
     children = {
         ChildKind.BUILDER: builder(environ),
         ChildKind.INSTALLER: installer(environ),
