@@ -20,6 +20,7 @@ from hephaestus.stages.rules import index_findings
 from hephaestus.stages.sealing import sealed
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
 from hephaestus.stages.verification import Proof, attestation_of, bundle_of, refusals, verify
+from hephaestus.toolchain.process import Completed
 from hephaestus.worlds.world import ChildKind
 
 __all__ = ["IdentityMissingError", "SignDistributions", "SignWheelhouse", "SignedWronglyError", "SigningServiceError"]
@@ -45,7 +46,7 @@ class SigningServiceError(ReleaseError):
         super().__init__(
             what=f"{stage}: {service} failed; no signature of this attempt is kept",
             why="Sigstore's public services have outages of minutes; signing is a stage of its own for that reason",
-            details=[line for line in output.strip().splitlines() if line.strip()][-4:],
+            details=_said(output),
             next_step=f"`nox -s {stage}` again in a few minutes; nothing has been uploaded",
         )
 
@@ -131,25 +132,40 @@ class _Sign(Stage):
             }
         )
 
+    def _signer(self, context: Context) -> dict[str, str]:
+        """The environment of a signing child; raises IdentityMissingError before any tool could ask a person.
+
+        The client falls back to a browser when it finds no ambient identity; on a desk it would wait there.
+        """
+        environment = context.world.children[ChildKind.SIGNER]
+        if not any(all(environment.get(name) for name in names) for names in _AMBIENT):
+            raise IdentityMissingError(stage=self.name)
+        # The client wraps its messages to the terminal's width, which would tear them apart.
+        return {**environment, "COLUMNS": "1000"}
+
     def _sign(self, context: Context, staging: Staging, subjects: list[str]) -> None:
         fresh = context.work / "bundles"
-        shutil.rmtree(fresh, ignore_errors=True)
         files = [str(context.directory.path / path) for path in subjects]
         context.narrator.step(f"signing {len(files)} files")
-        done = context.environment.run(
-            [
-                "python",
-                "-m",
-                "sigstore",
-                *context.world.sigstore.options,
-                "sign",
-                "--output-directory",
-                str(fresh),
-                *files,
-            ],
-            env=context.world.children[ChildKind.SIGNER],
-            timeout=_SIGN_SECONDS,
-        )
+        command = [
+            "python",
+            "-m",
+            "sigstore",
+            *context.world.sigstore.options,
+            "sign",
+            "--output-directory",
+            str(fresh),
+            *files,
+        ]
+
+        def attempt() -> Completed:
+            shutil.rmtree(fresh, ignore_errors=True)
+            return context.environment.run(command, env=self._signer(context), timeout=_SIGN_SECONDS)
+
+        done = attempt()
+        if not done.ok and _EXPIRED.search(done.output):
+            context.narrator.step("the identity expired meanwhile; once more with a fresh one")
+            done = attempt()
         if not done.ok:
             raise self._explain(done.output, code=done.code, command="sigstore sign")
         for path in subjects:
@@ -163,19 +179,22 @@ class _Sign(Stage):
         if not attested:
             return
         fresh = context.work / "attestations"
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
         trust = context.world.sigstore.trust_config
-        answer = context.environment.work(
-            "attest",
-            {
-                "files": [str(context.directory.path / path) for path in attested],
-                "output": str(fresh),
-                "trust_config": str(trust) if trust is not None else None,
-            },
-            env=context.world.children[ChildKind.SIGNER],
-            timeout=_SIGN_SECONDS,
-        )
+        request = {
+            "files": [str(context.directory.path / path) for path in attested],
+            "output": str(fresh),
+            "trust_config": str(trust) if trust is not None else None,
+        }
+
+        def attempt() -> dict[str, Any]:
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir(parents=True)
+            return context.environment.work("attest", request, env=self._signer(context), timeout=_SIGN_SECONDS)
+
+        answer = attempt()
+        if _EXPIRED.search(str(answer["error"])):
+            context.narrator.step("the identity expired meanwhile; once more with a fresh one")
+            answer = attempt()
         if answer["error"]:
             raise self._explain(str(answer["error"]), code=1, command="the attest worker")
         for path in attested:
@@ -216,19 +235,48 @@ class _Sign(Stage):
 
     def _explain(self, output: str, *, code: int, command: str) -> ReleaseError:
         """One sentence for what sigstore ends with, tracebacks included (facts: sigstore, sections 1 and 2)."""
-        if re.search(r"EOFError|no ambient identity|ambient|ACTIONS_ID_TOKEN|OIDC token", output):
+        if re.search(r"EOFError|no ambient identity|ACTIONS_ID_TOKEN|OIDC token request failed \(code=40[13]", output):
             return IdentityMissingError(stage=self.name)
         for service, pattern in _SERVICES.items():
-            if re.search(pattern, output):
+            if re.search(pattern, "\n".join(_said(output))):
                 return SigningServiceError(stage=self.name, service=service, output=output)
         return StageFailed(stage=self.name, command=command, code=code, output=output, next_step=f"`{self.retry}`")
 
 
+def _said(output: str) -> list[str]:
+    """What the client says in the end: without certificates, and without the tracebacks it says it with."""
+    said: list[str] = []
+    inside = False
+    for line in output.splitlines():
+        inside = (inside and line.startswith(" ")) or line.startswith("Traceback ")
+        text = " ".join(line.split())
+        if text and not inside and not _NOISE.match(text):
+            said.append(text)
+    errors = [number for number, text in enumerate(said) if _ERROR.match(text)]
+    return said[errors[-1] :][:4] if errors else said[-4:]
+
+
+#: A log line of the client (its text may follow on the next lines), or the last line of a traceback.
+_ERROR = re.compile(r"(?:\[[\d:]+\] )?ERROR\b|[A-Za-z_][\w.]*(?:Error|Exception|Expired\w+)(?::|\Z)")
+_NOISE = re.compile(
+    r"For detailed error information|(?:The above exception|During handling of the above)|Additional context"
+)
+
+#: What an ambient identity shows itself by: GitHub Actions, GitLab CI (facts: sigstore, section 2).
+_AMBIENT = (
+    ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"),
+    ("GITLAB_CI", "SIGSTORE_ID_TOKEN"),
+)
+
+#: Tokens live for minutes, and one token serves all files: a fresh one is asked for, once.
+_EXPIRED = re.compile(r"Expired(?:Identity|Certificate)|has expired|Identity token is (?:malformed|not within)")
+
 #: What the client prints when one of Sigstore's services fails (sigstore 4.5.1).
 _SERVICES = {
+    "the identity provider (OIDC)": r"OIDC token|Identity ?token|IdentityError|audience claim|malformed or incomplete",
     "the transparency log (Rekor)": r"(?i)rekor|transparency log|tlog",
     "the certificate authority (Fulcio)": r"(?i)fulcio|signing certificate",
-    "the timestamp authority": r"(?i)timestamp",
+    "the timestamp authority": r"(?i)timestamp(?!.*extension)",
     "a Sigstore service": r"Connection(Error| refused)|ReadTimeout|Max retries exceeded",
 }
 
