@@ -83,7 +83,7 @@ def _rewrite(context: Context, receipt: Receipt) -> None:
 
 
 def test_a_wheelhouse_is_whole_described_and_the_same_every_time(bench: Bench, tmp_path: Path) -> None:
-    """Every wheel with extras at the archive's root, list, checksum and SBOM agree, and a second run gives the bytes."""
+    """Every wheel, extras' too, at the archive's root; list, checksum and SBOM agree; a second run gives the bytes."""
     context = bench.make(settings='extras = ["more"]')
     evidence, files = bench.run(context)
     assert set(files) == {

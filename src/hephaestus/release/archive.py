@@ -14,6 +14,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,8 +23,8 @@ from hephaestus.release.names import unfit_member_name
 
 __all__ = ["ArchiveNotWritten", "Member", "Packed", "write_archive"]
 
-_READ = 1 << 20
 _STORED = 0xFFFF  # the most bytes one stored block can hold (RFC 1951, section 3.2.4)
+_READ = 16 * _STORED  # whole blocks, so that no block depends on how the system cuts its reads
 _RECORD = tarfile.RECORDSIZE
 _GZIP_HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])  # no flags, no time, unknown system (RFC 1952)
 
@@ -111,7 +112,7 @@ def _pack(out: _StoredGzip, name: str, file: Path | bytes, *, size: int, epoch: 
         buffer = bytearray(_READ)
         view = memoryview(buffer)
         with file.open("rb", buffering=0) as source:
-            while count := source.readinto(buffer):
+            while count := _fill(source, view):
                 digest.update(view[:count])
                 out.write(view[:count])
                 taken += count
@@ -123,12 +124,19 @@ def _pack(out: _StoredGzip, name: str, file: Path | bytes, *, size: int, epoch: 
     return Member(name=name, size=size, digest=f"sha256:{digest.hexdigest()}")
 
 
+def _fill(source: FileIO, view: memoryview) -> int:
+    """Read until ``view`` is full or the file ends; how many bytes."""
+    filled = 0
+    while filled < len(view) and (count := source.readinto(view[filled:])):
+        filled += count
+    return filled
+
+
 class _StoredGzip:
     """A gzip stream of stored blocks. ``taken`` and ``written`` count bytes in and out; ``digest`` is of the latter."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._pending = bytearray()
         self._crc = 0
         self.taken = 0
         self.written = 0
@@ -136,26 +144,19 @@ class _StoredGzip:
         self._emit(_GZIP_HEADER)
 
     def write(self, data: bytes | memoryview) -> None:
-        """Take any number of bytes; whole blocks go out."""
+        """Write ``data`` as blocks of its own, all full but the last."""
         self._crc = zlib.crc32(data, self._crc)
         self.taken += len(data)
-        self._pending += data
-        whole = len(self._pending) // _STORED * _STORED
-        if not whole:
-            return
-        frame = struct.pack("<BHH", 0, _STORED, 0)
         parts: list[bytes | memoryview] = []
-        with memoryview(self._pending) as view:
-            for start in range(0, whole, _STORED):
-                parts += (frame, view[start : start + _STORED])
+        with memoryview(data) as view:
+            for start in range(0, len(view), _STORED):
+                block = view[start : start + _STORED]
+                parts += (struct.pack("<BHH", 0, len(block), len(block) ^ _STORED), block)
             self._emit(b"".join(parts))
-            parts.clear()
-        del self._pending[:whole]
 
     def close(self) -> None:
-        """Write the last block (which may be empty), the checksum and the size."""
-        size = len(self._pending)
-        self._emit(struct.pack("<BHH", 1, size, size ^ _STORED) + self._pending)
+        """Write the last block, which is empty, the checksum and the size."""
+        self._emit(struct.pack("<BHH", 1, 0, _STORED))
         self._emit(struct.pack("<II", self._crc, self.taken & 0xFFFFFFFF))
 
     def _emit(self, data: bytes) -> None:
