@@ -133,7 +133,7 @@ def _of_tar(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
         yield WHOLE, _gzip_header(raw.read(512))
     with tarfile.open(path, mode="r:gz") as archive:
         for member in archive:
-            stream = archive.extractfile(member) if member.isreg() else None
+            content = archive.extractfile(member) if member.isreg() else None
             yield (
                 member.name,
                 {
@@ -144,9 +144,15 @@ def _of_tar(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
                     "link": member.linkname or "-",
                     "headers": ", ".join(f"{key}={value}" for key, value in sorted(member.pax_headers.items())) or "-",
                     "size": f"{member.size} bytes",
-                    "content": _digest(stream) if stream is not None else "-",
+                    "content": _digest(content) if content is not None else "-",
                 },
             )
+    # tarfile stops at the end-of-archive mark; only reading on shows whether the stream is whole.
+    with gzip.open(path) as stream:
+        size = 0
+        while block := stream.read(1 << 20):
+            size += len(block)
+    yield "(stream)", {"size": f"{size} bytes"}
 
 
 _KINDS = {

@@ -1,0 +1,108 @@
+"""``[tool.hephaestus.release]``: every setting has its type and its values, every error its dotted field."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hephaestus.release.config import Config, ConfigurationError
+
+HERE = "tool.hephaestus.release"
+
+
+def read(text: str) -> Config:
+    """Read the table as it stands in TOML."""
+    return Config.read(tomllib.loads(text))
+
+
+class TestGood:
+    """What is understood."""
+
+    def test_nothing_said_is_the_default(self) -> None:
+        """An empty table is a whole configuration."""
+        assert read("") == Config()
+
+    def test_every_field_is_read(self) -> None:
+        """Dashes in TOML, underscores in Python, tables within."""
+        config = read(
+            'repository = "Owner/name.py"\nworkflow = "release.yaml"\ndirectory = "out/release"\n'
+            'testpypi = "optional"\nprerelease-to-pypi = true\nversion-files = ["VERSION"]\n'
+            '[build]\nconstraints = "build.txt"\nreproducible = "require"\n'
+            '[check]\nsize-budget = 5\nignore = ["W002"]\n'
+            '[smoke]\npythons = ["3.12"]\nextras = ["cli"]\nimports = ["a"]\ncommands = ["a --help"]\n'
+            'version-command = "a --version"\nsdist = false\n'
+            '[wheelhouse]\nprefix = "a"\nextras = ["b"]\n'
+        )
+        assert (config.repository, config.workflow, config.directory) == (
+            "Owner/name.py",
+            "release.yaml",
+            "out/release",
+        )
+        assert (config.testpypi, config.prerelease_to_pypi, config.version_files) == ("optional", True, ("VERSION",))
+        assert (config.build.constraints, config.build.reproducible) == ("build.txt", "require")
+        assert (config.check.size_budget, config.check.ignore) == (5, ("W002",))
+        assert config.smoke.commands == ("a --help",)
+        assert config.smoke.sdist is False
+        assert config.wheelhouse.extras == ("b",)
+
+
+class TestBad:
+    """What is not understood is named, never passed over."""
+
+    @pytest.mark.parametrize(
+        ("text", "field", "words"),
+        [
+            ("colour = 1", f"{HERE}.colour", "is unknown"),
+            ("version_files = []", f"{HERE}.version_files", "known here: .*version-files"),
+            ("[build]\nconstraint = 'x'", f"{HERE}.build.constraint", "known here: constraints, reproducible"),
+            ("build = 1", f"{HERE}.build", "must be a table"),
+            ("smoke = []", f"{HERE}.smoke", "must be a table"),
+            ("repository = 1", f"{HERE}.repository", "must be a string"),
+            ("repository = 'https://github.com/o/n'", f"{HERE}.repository", 'is not "OWNER/NAME"'),
+            ("repository = 'name'", f"{HERE}.repository", 'is not "OWNER/NAME"'),
+            ("workflow = '.github/workflows/x.yml'", f"{HERE}.workflow", "is not a workflow file name"),
+            ("workflow = ''", f"{HERE}.workflow", "is not a workflow file name"),
+            ("directory = ''", f"{HERE}.directory", "below the project's root"),
+            ("directory = '.'", f"{HERE}.directory", "below the project's root"),
+            ("directory = '/tmp'", f"{HERE}.directory", "below the project's root"),
+            ("directory = '../out'", f"{HERE}.directory", "below the project's root"),
+            ("directory = '~/out'", f"{HERE}.directory", "below the project's root"),
+            ("testpypi = 'no'", f"{HERE}.testpypi", "must be one of required, optional"),
+            ("prerelease-to-pypi = 1", f"{HERE}.prerelease-to-pypi", "true or false"),
+            ("prerelease-to-pypi = 'yes'", f"{HERE}.prerelease-to-pypi", "true or false"),
+            ("version-files = 'VERSION'", f"{HERE}.version-files", "a list of strings"),
+            ("version-files = [1]", f"{HERE}.version-files", "a list of strings"),
+            ("[build]\nreproducible = 'maybe'", f"{HERE}.build.reproducible", "auto, require, report, off"),
+            ("[build]\nreproducible = true", f"{HERE}.build.reproducible", "must be a string"),
+            ("[check]\nsize-budget = 0", f"{HERE}.check.size-budget", "above 0"),
+            ("[check]\nsize-budget = -1", f"{HERE}.check.size-budget", "above 0"),
+            ("[check]\nsize-budget = 1.5", f"{HERE}.check.size-budget", "a whole number"),
+            ("[check]\nsize-budget = true", f"{HERE}.check.size-budget", "a whole number"),
+            ("[smoke]\nsdist = 'no'", f"{HERE}.smoke.sdist", "true or false"),
+        ],
+    )
+    def test_error_names_the_dotted_field(self, text: str, field: str, words: str) -> None:
+        """Unknown, of the wrong type, or out of its values: field, problem, and what to do."""
+        with pytest.raises(ConfigurationError, match=words) as error:
+            read(text)
+        assert error.value.what.startswith(f"pyproject.toml: {field} ")
+        assert field in error.value.next_step
+
+    @given(
+        table=st.dictionaries(
+            st.sampled_from(["repository", "workflow", "directory", "testpypi", "version-files", "build", "x"]),
+            st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()) | st.just({}),
+        )
+    )
+    def test_any_table_is_read_or_refused(self, table: dict[str, Any]) -> None:
+        """Whatever stands there, it is a configuration or a ConfigurationError."""
+        refusal = ""
+        try:
+            Config.read(table)
+        except ConfigurationError as error:
+            refusal = error.what
+        assert not refusal or HERE in refusal
