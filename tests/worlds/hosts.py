@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -34,8 +33,14 @@ def until(condition: Callable[[], bool], *, seconds: float = 30.0) -> bool:
 
 def alive(pid: int) -> bool:
     """Whether a process of this id is running; one that has ended and waits to be collected is not."""
-    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return bool(shown.stdout.strip()) and not shown.stdout.strip().startswith("Z")
+    try:
+        os.kill(pid, 0)
+        # The state follows the command in parentheses; where there is no /proc, ended orphans are collected at once.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        return not Path("/proc/self/stat").exists()
 
 
 class Hosts:

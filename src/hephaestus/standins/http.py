@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 __all__ = ["Handler", "Listener", "Request", "Response"]
 
 _CHUNK = 1 << 20
+_LONGEST_LINE = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +160,17 @@ class _Connection(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         stand_in = self.server.stand_in
         try:
-            response = stand_in.handler(self._request())
+            request = self._request()
+        except ConnectionError:
+            # Half a body is no request: a client killed in the middle of an upload has uploaded nothing.
+            self.close_connection = True
+            return
+        except ValueError as error:
+            self.close_connection = True
+            self._send(Response(status=400, reason="Bad Request", body=str(error).encode()))
+            return
+        try:
+            response = stand_in.handler(request)
         except Exception as error:  # noqa: BLE001 - a defect of ours must reach the client as a 500, not hang it
             response = Response(status=500, reason="Stand-in defect", body=f"{type(error).__name__}: {error}".encode())
         if response.wire == "hang":
@@ -193,13 +204,27 @@ class _Connection(BaseHTTPRequestHandler):
             self.send_response_only(100)
             self.end_headers()
         if "chunked" in headers.get("transfer-encoding", "").lower():
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                yield self.rfile.read(size)
-                self.rfile.readline()
-            while self.rfile.readline().strip():
+            while size := int(self._line().split(b";")[0], 16):
+                yield self._exactly(size)
+                self._line()
+            while self._line().strip():
                 pass
         elif length := int(headers.get("content-length") or 0):
-            yield self.rfile.read(length)
+            yield self._exactly(length)
+
+    def _line(self) -> bytes:
+        line = self.rfile.readline(_LONGEST_LINE)
+        if not line.endswith(b"\n"):
+            raise ConnectionError("the client has gone")
+        return line
+
+    def _exactly(self, size: int) -> bytes:
+        if size < 0:
+            raise ValueError("a negative length")
+        content = self.rfile.read(size)
+        if len(content) < size:
+            raise ConnectionError("the client has gone")
+        return content
 
     def _send(self, response: Response) -> None:
         size = response.file.stat().st_size if response.file else len(response.body)
