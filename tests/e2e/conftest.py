@@ -1,0 +1,85 @@
+"""Fixtures: where the projects live, and one project that has been released once for the whole test session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import filelock
+import pytest
+from e2e.projects import Project, Setting, committed, environment
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here drives real nox."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """One folder for all xdist workers of this test session."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if hasattr(request.config, "workerinput") else base) / "e2e"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def setting(common: Path, worker: str) -> Setting:
+    """An empty HOME for all, stage environments for each worker, one cache for the stand-ins' environment."""
+    cache = Path(os.environ.get("HEPHAESTUS_CACHE") or common / "cache")
+    return Setting(envdir=common / f"environments-{worker}", environ=environment(common / "home", cache=cache))
+
+
+@pytest.fixture(scope="session")
+def worker(request: pytest.FixtureRequest) -> str:
+    """The name of this xdist worker."""
+    given: dict[str, str] = getattr(request.config, "workerinput", {"workerid": "main"})
+    return given["workerid"]
+
+
+@pytest.fixture
+def make(tmp_path: Path, setting: Setting) -> Iterator[Callable[..., Project]]:
+    """Make projects; their stand-ins end with the test."""
+    made: list[Project] = []
+
+    def new(name: str = "project", **options: object) -> Project:
+        given = {"setting": setting, **options}
+        project = committed(tmp_path / name, **given)  # type: ignore[arg-type]
+        made.append(project)
+        return project
+
+    yield new
+    for project in made:
+        project.rest()
+
+
+@pytest.fixture(scope="session")
+def original(common: Path, setting: Setting) -> Project:
+    """A project released once, start to end, for all workers; its stand-ins are at rest. Never to be changed."""
+    root = common / "released"
+    project = Project(root=root, setting=setting)
+    with filelock.FileLock(common / "released.lock"):
+        said = common / "released.txt"
+        if not said.is_file():
+            shutil.rmtree(root, ignore_errors=True)
+            committed(root, setting=setting)
+            ran = project.nox("-s", "release")
+            project.rest()
+            assert ran.code == 0, ran.output
+            said.write_text(ran.output, encoding="utf-8")
+    return project
+
+
+@pytest.fixture
+def released(original: Project, tmp_path: Path, setting: Setting) -> Iterator[Project]:
+    """A copy of the released project, its stand-ins' state included."""
+    project = original.copy(tmp_path / "copy", setting=setting)
+    yield project
+    project.rest()
