@@ -242,7 +242,7 @@ TAKEN_TAGS = [
 ]  # fmt: skip
 REFUSED_TAGS = [
     "cp311-cp311-linux_x86_64", "cp311-cp311-linux_aarch64", "cp311-cp311-manylinux_x86_64",
-    "cp311-cp311-macosx_9_0_arm64", "py3-none-plan9", "cp311-cp311-win_amd65",
+    "cp311-cp311-macosx_9_0_arm64", "py3-none-plan9", "cp311-cp311-win_amd65", "py3-none-anywhere",
     "cp311-cp311-manylinux2014_x86_64.linux_x86_64",
 ]  # fmt: skip
 
@@ -357,6 +357,11 @@ def _hidden_between(content: bytes, size: int = 100) -> bytes:
     return content[:directory] + b"h" * size + content[directory:end] + content[end : end + 16] + moved + b"\0\0"
 
 
+def _wrong_count(content: bytes) -> bytes:
+    end = content.rindex(b"PK\x05\x06")
+    return content[: end + 8] + struct.pack("<2H", 1, 1) + content[end + 12 :]
+
+
 def _zip64(content: bytes) -> bytes:
     end = content.rindex(b"PK\x05\x06")
     return content[: end + 16] + b"\xff\xff\xff\xff" + content[end + 20 :]
@@ -381,6 +386,7 @@ SPOILED_WHEELS: dict[str, tuple[Callable[[Path], None], str, bool]] = {
     "bzip2": (_other_method, "zip-method", True),
     "symbolic link": (_link, "zip-link", True),
     "local name differs": (_bytes(_other_local_name), "zip-ambiguous", True),
+    "wrong count": (_bytes(_wrong_count), "zip-ambiguous", True),
     "local method differs": (_bytes(_other_local_method), "zip-ambiguous", True),
     "local size differs": (_bytes(_other_local_size), "zip-ambiguous", True),
     "hidden bytes": (_bytes(_hidden_between), "zip-ambiguous", True),

@@ -6,17 +6,22 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from pypi_attestations import Provenance
+from sigstore.errors import VerificationError
 from standins.index.bench import Bench
 from standins.index.distributions import make_wheel
 
 from hephaestus.standins.faults import Fault
 from hephaestus.standins.identity import WorkflowIdentity
 from hephaestus.standins.index import Index, PublisherConfig, sigstore_verifier
-from hephaestus.standins.index.attestations import VerifyAttestation
+from hephaestus.standins.index.attestations import VerifyAttestation, WorkflowPolicy
 from hephaestus.standins.sigstore import CarelessSigner, Serving, serving
 
 pytestmark = pytest.mark.conformance
@@ -101,6 +106,50 @@ def test_a_missing_root_is_not_the_uploaders_fault(sigstore: Serving, tmp_path: 
     """A trusted root that cannot be read is an OSError, which the index answers as its own trouble."""
     with pytest.raises(OSError, match="No such file"):
         sigstore_verifier(tmp_path / "missing.json")(signed(sigstore), NAME, DIGEST, PUBLISHER)
+
+
+def certificate(**claims: str) -> x509.Certificate:
+    """A certificate with Fulcio's extensions: issuer, source repository, ref and build configuration."""
+    numbers = {"issuer": 8, "source": 12, "ref": 14, "config": 18}
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(x509.Name([]))
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(minutes=10))
+    )
+    for name, text in claims.items():
+        value = text.encode()
+        length = bytes([len(value)]) if len(value) < 128 else bytes([0x81, len(value)])
+        oid = x509.ObjectIdentifier(f"1.3.6.1.4.1.57264.1.{numbers[name]}")
+        unrecognized = x509.UnrecognizedExtension(oid, b"\x0c" + length + value)
+        builder = builder.add_extension(unrecognized, critical=False)
+    return builder.sign(key, hashes.SHA256())
+
+
+GOOD = {
+    "issuer": "https://token.actions.githubusercontent.com",
+    "source": "https://github.com/Owner/repo",
+    "ref": "refs/tags/v1.0",
+    "config": "https://github.com/Owner/repo/.github/workflows/publish-pypi.yml@refs/tags/v1.0",
+}
+
+
+def test_the_policy_on_certificates() -> None:
+    """Each claim is needed and compared: another or a missing one is refused, also a very long reference taken."""
+    policy = WorkflowPolicy(PUBLISHER)
+    policy.verify(certificate(**GOOD))
+    long = "refs/tags/" + "v" * 90
+    policy.verify(certificate(**{**GOOD, "ref": long, "config": GOOD["config"].partition("@")[0] + "@" + long}))
+    spoiled = [{**GOOD, name: f"{value}x"} for name, value in GOOD.items()]
+    spoiled += [{key: value for key, value in GOOD.items() if key != name} for name in GOOD]
+    for claims in spoiled:
+        with pytest.raises(VerificationError, match="the certificate's"):
+            policy.verify(certificate(**claims))
 
 
 def test_uploaded_and_read_back(sigstore: Serving, verify: VerifyAttestation, tmp_path: Path) -> None:

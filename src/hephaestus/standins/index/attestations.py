@@ -15,6 +15,7 @@ from hephaestus.standins.index.records import PublisherConfig, StoredFile
 __all__ = [
     "PREDICATE_TYPES",
     "VerifyAttestation",
+    "WorkflowPolicy",
     "accept_attestations",
     "provenance",
     "sigstore_verifier",
@@ -116,7 +117,7 @@ def sigstore_verifier(trusted_root: Path | Mapping[str, Any]) -> VerifyAttestati
             prepared.append(Verifier(trusted_root=_load_root(trusted_root, TrustedRoot.from_file)))
         try:
             bundle = Attestation.model_validate_json(attestation).to_bundle()
-            kind, payload = prepared[0].verify_dsse(bundle, _WorkflowPolicy(publisher))
+            kind, payload = prepared[0].verify_dsse(bundle, WorkflowPolicy(publisher))
         except (SigstoreError, AttestationError) as error:
             raise ValueError(str(error) or type(error).__name__) from error
         if kind != "application/vnd.in-toto+json":
@@ -150,7 +151,7 @@ def _compare_subject(statement: Mapping[str, Any], filename: str, sha256: str) -
         raise ValueError(message)
 
 
-class _WorkflowPolicy:
+class WorkflowPolicy:
     """A sigstore policy: GitHub's issuer, one repository, one workflow file at any ref."""
 
     def __init__(self, publisher: PublisherConfig) -> None:
