@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hephaestus.release.errors import ReleaseError
 
-__all__ = ["Source", "SourceError", "export", "read_source"]
+__all__ = ["Source", "SourceError", "commit_export", "export", "read_source"]
 
 #: Variables that would turn git to another repository than the project's: set inside of git hooks.
 _ELSEWHERE = (
@@ -115,6 +115,24 @@ def export(source: Source, target: Path) -> None:
                 environment=environment, settings=_SAME_EVERYWHERE,
             )  # fmt: skip
         _unpack(archive, target, dated)
+
+
+def commit_export(folder: Path, *, epoch: int) -> None:
+    """Make a repository of one commit out of an exported folder, for backends that pack what git lists.
+
+    Author and times are fixed, no configuration, template or hook of this machine takes part. Raises SourceError.
+    """
+    fixed = {
+        **_environment(),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        **{f"GIT_{role}_{field}": value for role in ("AUTHOR", "COMMITTER") for field, value in (
+            ("NAME", "release"), ("EMAIL", "release@localhost"), ("DATE", f"{epoch} +0000"),
+        )},
+    }  # fmt: skip
+    _git(folder, "init", "--quiet", "--template=", environment=fixed)
+    _git(folder, "add", "--all", "--force", environment=fixed)
+    _git(folder, "commit", "--quiet", "--no-gpg-sign", "--message=exported", environment=fixed)
 
 
 def _unpack(archive: Path, target: Path, dated: Callable[[tarfile.TarInfo, str], tarfile.TarInfo | None]) -> None:

@@ -15,7 +15,7 @@ from hephaestus.release.manifest import digest_of, render_sums
 from hephaestus.release.prebuilt import Prebuilt
 from hephaestus.release.rules import check_distributions
 from hephaestus.release.rules.names import Expected, version_judgements
-from hephaestus.release.source import Source, export
+from hephaestus.release.source import Source, commit_export, export
 from hephaestus.stages.frontend import Built, Conditions, refusal_of, run_frontend
 from hephaestus.stages.reproduction import NotReproducibleError, Verdict, age, demand, verdict
 from hephaestus.stages.sealing import Ask, ask_index, hold_seals, inquire, sealing_findings
@@ -170,6 +170,7 @@ def _first_build(context: Context, source: Source, prebuilt: Prebuilt | None) ->
     folder = context.work / "first"
     shutil.rmtree(folder, ignore_errors=True)
     tree = _exported(source, folder / "source")
+    _prepare(context, source, tree)
     context.narrator.step("building the sdist" if prebuilt else "building the sdist, and the wheel from it")
     built = run_frontend(
         context,
@@ -194,6 +195,7 @@ def _second_build(context: Context, source: Source, first: Built) -> _Proof:
     folder = context.work / "a-second-build-in-a-longer-folder"
     shutil.rmtree(folder, ignore_errors=True)
     tree = _exported(source, folder / "source")
+    _prepare(context, source, tree)
     age(tree, epoch=source.epoch)
 
     def again(what: tuple[str, ...], source_of: Path, out: str) -> Built:
@@ -226,6 +228,12 @@ def _exported(source: Source, target: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     export(source, target)
     return target
+
+
+def _prepare(context: Context, source: Source, tree: Path) -> None:
+    # `meson dist` works in a git repository only; an export is none.
+    if context.project.backend == "mesonpy":
+        commit_export(tree, epoch=source.epoch)
 
 
 def _adopted(context: Context, prebuilt: Prebuilt) -> tuple[Path, ...]:
