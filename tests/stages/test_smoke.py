@@ -321,6 +321,13 @@ def test_the_wheel_that_fits_best_is_taken() -> None:
             "need on here",
         ),
         (
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If\n"
+            "    need from http://i/need-1.whl (from tiny @ http://i/x):\n        Expected sha256 00\n"
+            "             Got        11\n",
+            "dependency-hash",
+            "need from http://i/need-1.whl on here",
+        ),
+        (
             "ERROR: Cannot install a==1 and b==2 because these package versions have conflicting dependencies.",
             "dependency-conflict",
             "a==1 and b==2 on here",

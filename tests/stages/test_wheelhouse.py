@@ -22,6 +22,7 @@ from hephaestus.stages.wheelhouse import (
     SbomInvalid,
     WheelhouseStage,
     WheelsMissing,
+    bound,
     targets,
     without_network,
 )
@@ -205,7 +206,10 @@ def test_no_way_to_an_index_is_left() -> None:
 
 
 def test_targets_are_the_platforms_of_the_wheels() -> None:
-    """One bound wheel binds the archive; pure wheels bind nothing."""
-    pure, bound = "a-1-py3-none-any.whl", "b-1-cp311-cp311-manylinux_2_17_x86_64.whl"
+    """One bound wheel binds the archive, which is said; pure wheels bind nothing."""
+    pure, bound_wheel = "a-1-py3-none-any.whl", "b-1-cp311-cp311-manylinux_2_17_x86_64.whl"
     assert targets([pure]) == ["any"]
-    assert targets([pure, bound]) == ["manylinux_2_17_x86_64"]
+    assert targets([pure, bound_wheel]) == ["manylinux_2_17_x86_64"]
+    assert bound([pure]) == []
+    (finding,) = bound([pure, bound_wheel])
+    assert (finding.subject, finding.severity) == (bound_wheel, "warning")

@@ -233,17 +233,17 @@ def check_probe(
 
 
 def install_finding(output: str, *, place: str, name: str) -> Finding:
-    """Why pip failed, in one line. Raises Tampered when it was for a hash."""
+    """Why pip failed to install the file ``name``, in one line. Raises Tampered when that file has another hash."""
     if "DO NOT MATCH THE HASHES" in output:
-        lines = output.partition("DO NOT MATCH THE HASHES")[2].splitlines()[1:]
-        details = [line.strip() for line in lines if line.strip()][:6]
-        raise Tampered(subject=name, source="the index", details=details)
+        return _other_bytes(output, place=place, name=name)
     for pattern, code, message in _PIP_ERRORS:
         if match := re.search(pattern, output):
             words = {key: value.strip() for key, value in match.groupdict().items()}
             subject = words.get("subject") or name
-            if code == "build-fails" and (reason := _backend_words(output)):
-                message = f"{message}: {reason}"
+            reason = {"build-fails": _backend_words, "dependency-conflict": _conflict}.get(code, lambda _output: "")(
+                output
+            )
+            message = f"{message}: {reason}" if reason else message
             return Finding(code=code, subject=f"{subject} on {place}", message=message.format(**words))
     return Finding(
         code="install-fails", subject=f"{name} on {place}", message=f"pip cannot install it: {_last_line(output)}"
@@ -306,6 +306,24 @@ def _read_report(path: Path) -> list[Installed]:
             )
         )
     return found
+
+
+def _other_bytes(output: str, *, place: str, name: str) -> Finding:
+    """Tell the released file with other bytes, which is tampering with the release, from a dependency's."""
+    lines = output.partition("DO NOT MATCH THE HASHES")[2].splitlines()[1:]
+    details = [line.strip() for line in lines if line.strip()][:3]
+    culprit = details[0].partition(" (from ")[0] if details else ""
+    if name in culprit:
+        raise Tampered(subject=name, source="the index", details=details)
+    words = " ".join(" ".join(details[1:]).split())
+    message = f"its bytes are not the ones promised ({words}): it may have been tampered with"
+    return Finding(code="dependency-hash", subject=f"{culprit} on {place}", message=message)
+
+
+def _conflict(output: str) -> str:
+    """Who requires what, as pip lists it."""
+    listed = output.partition("The conflict is caused by:")[2].strip().partition("\n\n")[0]
+    return "; ".join(line.strip() for line in listed.splitlines() if line.strip())[:300]
 
 
 def _backend_words(output: str) -> str:

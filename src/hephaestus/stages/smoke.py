@@ -101,7 +101,7 @@ class SmokeStage(Stage):
             )
         files = [Path(path).name for path in distributions(context)]
         for interpreter in found.values():
-            if interpreter is not None and any(file.endswith(".whl") for file in files):
+            if interpreter is not None:
                 findings += _fits(files, interpreter)
         if not findings:
             findings += unknown_extras(context, files, config.extras, field="smoke.extras")
@@ -166,6 +166,9 @@ class SmokeStage(Stage):
 
 
 def _fits(files: Sequence[str], interpreter: Interpreter) -> list[Finding]:
+    """A release with wheels must have one for every Python it is tried under."""
+    if not any(file.endswith(".whl") for file in files):
+        return []
     if fitting_wheel(files, interpreter) is not None:
         return []
     message = f"no wheel of this release fits Python {interpreter.version} on this platform"

@@ -35,6 +35,7 @@ __all__ = [
     "WheelhouseStage",
     "WheelsMissing",
     "archive_name",
+    "bound",
     "targets",
     "without_network",
 ]
@@ -120,6 +121,7 @@ class WheelhouseStage(Stage):
         wheel = fitting_wheel(_files(context), running_interpreter(context))
         assert wheel is not None  # the gate has proven that there is one
         wheels, warnings = _download(context, wheel)
+        warnings += bound(wheels)
         name = archive_name(context)
         archive = staging.path(f"wheelhouse/{name}")
         context.narrator.step(f"packing {len(wheels)} wheels into {name}")
@@ -289,6 +291,17 @@ def without_network(env: Mapping[str, str]) -> dict[str, str]:
         if not name.upper().startswith(("PIP_", "UV_")) and not name.upper().endswith("_PROXY")
     }
     return {**kept, "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+
+
+def bound(wheels: Iterable[str]) -> list[Finding]:
+    """Old clients give every wheel of an archive to one pip call: one foreign wheel fails it all (consumers, C9)."""
+    here = [name for name in wheels if not name.endswith("-any.whl")]
+    if not here:
+        return []
+    message = f"is for this platform and Python only, and so is the archive ({', '.join(targets(here))})"
+    remedy = "say so beside the download"
+    subject = ", ".join(sorted(here))
+    return [Finding(code="bound", subject=subject, message=message, remedy=remedy, severity=Severity.WARNING)]
 
 
 def targets(wheels: Iterable[str]) -> list[str]:
