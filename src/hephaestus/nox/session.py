@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hephaestus.release.root import ReleaseRoot
     from hephaestus.stages.runner import Outcome
     from hephaestus.stages.stage import Stage
+    from hephaestus.worlds.opening import Opened
 
 __all__ = ["finish", "run"]
 
@@ -112,6 +113,9 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
         )
         try:
             outcome = run_stage(stage, context, recorder=environment)
+        except ReleaseError as error:
+            _tell_failure(project, opened, stage.name, error)
+            raise
         finally:
             if request.options.keep_work:
                 terminal.step(f"kept {work}")
@@ -122,6 +126,19 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
             told = summary.summarize(project, opened.directory, world=opened.world.label)
             summary.write(told, opened.directory)
         return outcome
+
+
+def _tell_failure(project: Project, opened: Opened, stage: str, error: ReleaseError) -> None:
+    """Write the failure into summary.json and say where the release stands."""
+    from hephaestus.release.receipts import ReceiptError
+    from hephaestus.report import summary
+
+    try:
+        told = summary.summarize(project, opened.directory, world=opened.world.label, failed=(stage, error))
+    except ReceiptError:
+        return  # the receipts cannot be read, which is what the error itself is about
+    summary.write(told, opened.directory)
+    sys.stderr.write(summary.brief(told))
 
 
 def _quiet() -> None:

@@ -4,27 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hephaestus.release.directory import STAGES, ReleaseDirectory
+from hephaestus.release.errors import ReleaseError
 from hephaestus.release.files import write_text
 from hephaestus.release.project import Project
 from hephaestus.release.receipts import Receipt
 from hephaestus.report.terminal import human_size
+from hephaestus.toolchain.redaction import redact
 
-__all__ = ["render", "summarize", "write"]
+__all__ = ["brief", "render", "summarize", "write"]
 
 
-def summarize(project: Project, directory: ReleaseDirectory, *, world: str) -> dict[str, Any]:
-    """Everything the receipts say, as JSON data (schema 1)."""
+def summarize(
+    project: Project, directory: ReleaseDirectory, *, world: str, failed: tuple[str, ReleaseError] | None = None
+) -> dict[str, Any]:
+    """Everything the receipts say, as JSON data (schema 1).
+
+    ``failed`` is a stage that has just ended badly and its error; failures told earlier are kept from
+    ``summary.json`` until their stage leaves a newer receipt. Raises ReceiptError.
+    """
     receipts = directory.receipts()
+    manifest = directory.manifest()
+    failures = {
+        stage: told
+        for stage, told in _told(directory).items()
+        if stage not in receipts or str(told.get("at", "")) > receipts[stage].started
+    }
+    if failed is not None:
+        stage, error = failed
+        failures[stage] = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "what": redact(error.what),
+            "why": redact(error.why),
+            "next": redact(error.next_step),
+        }
+    stages = [_stage(stage, receipts.get(stage), manifest, failures) for stage in STAGES]
     build = receipts.get("build")
     files = [
         {"path": path, "sha256": digest.removeprefix("sha256:"), "size": _size(directory.path / path)}
-        for path, digest in directory.manifest().items()
+        for path, digest in manifest.items()
     ]
-    missing = [stage for stage in STAGES if stage not in receipts]
+    missing = [stage["stage"] for stage in stages if stage["state"] != "done"]
     return {
         "schema": 1,
         "project": project.normalized,
@@ -35,11 +59,13 @@ def summarize(project: Project, directory: ReleaseDirectory, *, world: str) -> d
         "dirty": build.dirty if build is not None else False,
         "files": files,
         "services": {stage: dict(receipts[stage].evidence) for stage in _SERVICES if stage in receipts},
-        "stages": [_stage(stage, receipts.get(stage)) for stage in STAGES],
+        "stages": stages,
+        "failures": failures,
         "next": f"nox -s {missing[0]}" if missing else "",
     }
 
 
+_FILE = "summary.json"
 _SERVICES = {"upload-testpypi": "Test PyPI", "upload-pypi": "PyPI", "github-release": "GitHub"}
 
 
@@ -54,9 +80,7 @@ def render(summary: Mapping[str, Any]) -> str:
     lines += [f"  {file['sha256']}  {human_size(file['size']):>9}  {file['path']}" for file in summary["files"]]
     lines.append("")
     for stage, label in _SERVICES.items():
-        evidence = summary["services"].get(stage)
-        state = evidence.get("state", "done") if evidence is not None else "not done"
-        lines.append(f"  {label:10} {state}")
+        lines.append(f"  {label:10} {_state(summary, stage)}")
     lines.append("")
     lines += [
         f"  {stage['stage']:16} {stage['state']:9} {stage['seconds']:7.1f} s"
@@ -68,17 +92,58 @@ def render(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def brief(summary: Mapping[str, Any]) -> str:
+    """Where the release stands, after a failure: what is done, what the services have, the next command."""
+    done = [stage["stage"] for stage in summary["stages"] if stage["state"] == "done"]
+    open_ = [stage["stage"] for stage in summary["stages"] if stage["state"] != "done"]
+    services = [f"{label} {_state(summary, stage)}" for stage, label in _SERVICES.items()]
+    return "\n".join(
+        [
+            f"  {summary['project']} {summary['version']}: {'; '.join(services)}",
+            f"  done: {', '.join(done) or 'nothing yet'}",
+            f"  open: {', '.join(open_) or 'nothing'}",
+            "",
+        ]
+    )
+
+
 def write(summary: Mapping[str, Any], directory: ReleaseDirectory) -> Path:
     """Write ``summary.json`` into the release directory; returns its path."""
-    path = directory.path / "summary.json"
+    path = directory.path / _FILE
     write_text(path, json.dumps(summary, indent=1) + "\n")
     return path
 
 
-def _stage(stage: str, receipt: Receipt | None) -> dict[str, Any]:
+def _state(summary: Mapping[str, Any], stage: str) -> str:
+    evidence = summary["services"].get(stage)
+    if stage in summary["failures"]:
+        return "failed"
+    if evidence is None:
+        return "not done"
+    return str(evidence.get("state", "done"))
+
+
+def _told(directory: ReleaseDirectory) -> dict[str, Any]:
+    """The failures an earlier run wrote down; a summary that cannot be read told nothing."""
+    try:
+        told = json.loads((directory.path / _FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    failures = told.get("failures", {}) if isinstance(told, dict) else {}
+    return failures if isinstance(failures, dict) else {}
+
+
+def _stage(
+    stage: str, receipt: Receipt | None, manifest: Mapping[str, str], failures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One stage: ``done``, ``failed``, ``stale`` (done, but for other bytes than there are now) or ``not done``."""
+    if stage in failures:
+        return {"stage": stage, "state": "failed", "seconds": 0.0}
     if receipt is None:
         return {"stage": stage, "state": "not done", "seconds": 0.0}
-    return {"stage": stage, "state": "done", "seconds": receipt.seconds, "started": receipt.started}
+    current = all(manifest.get(path) == digest for path, digest in receipt.inputs.items())
+    state = "done" if current else "stale"
+    return {"stage": stage, "state": state, "seconds": receipt.seconds, "started": receipt.started}
 
 
 def _size(path: Path) -> int:

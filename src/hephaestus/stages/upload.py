@@ -30,6 +30,9 @@ from hephaestus.worlds.world import TestPyPIPolicy
 
 __all__ = ["UploadPyPI", "UploadStage", "UploadTestPyPI"]
 
+#: The state in the receipt of an upload that the policy let go.
+PASSED_OVER = "unavailable, passed over (optional by policy)"
+
 _TWINE_SECONDS = 1800.0
 #: Waits between rounds of twine, in seconds; twine itself tries a 5xx five times without waiting.
 _PAUSES = (2.0, 8.0)
@@ -55,13 +58,18 @@ class UploadStage(Stage):
         files = {**distributions(context), **outputs_of(context, "sign", below="attestations/")}
         return Inputs(files=files, settings={"index": self.index, "subject": context.world.publisher.subject})
 
+    def needed(self, context: Context) -> tuple[str, ...]:
+        """The stages whose receipts must hold."""
+        del context
+        return self.needs
+
     def optional(self, context: Context) -> bool:
         """Whether this index being down may be passed over (by policy, and then said so)."""
         return self.index == "testpypi" and context.world.policy.testpypi is TestPyPIPolicy.OPTIONAL
 
     def gates(self, context: Context) -> list[Finding]:
         """Receipts, attestations, identity, and what the index has; the signatures themselves last."""
-        findings = unproven(context, self.needs) + self._unattested(context) + self._other_identity(context)
+        findings = unproven(context, self.needed(context)) + self._unattested(context) + self._other_identity(context)
         if findings:
             return findings
         try:
@@ -102,7 +110,7 @@ class UploadStage(Stage):
             if not self.optional(context):
                 raise
             context.narrator.warn(f"{self.index} does not answer; passed over because the policy makes it optional")
-            return Evidence(data={"state": "unavailable, passed over (optional by policy)", "trouble": error.what})
+            return Evidence(data={"state": PASSED_OVER, "trouble": error.what})
         after = self._send(context, before)
         self._shown(context, after)
         return Evidence(
@@ -263,6 +271,13 @@ class UploadPyPI(UploadStage):
 
     index = "pypi"
     needs = ("build", "sign", "check", "upload-testpypi", "smoke")
+
+    def needed(self, context: Context) -> tuple[str, ...]:
+        """Smoke too, except where Test PyPI was passed over: then there was nothing it could install."""
+        receipt = context.directory.receipt("upload-testpypi")
+        passed_over = receipt is not None and receipt.evidence.get("state") == PASSED_OVER
+        optional = context.world.policy.testpypi is TestPyPIPolicy.OPTIONAL
+        return tuple(stage for stage in self.needs if not (stage == "smoke" and passed_over and optional))
 
     def exempt(self, context: Context) -> str:
         """A pre-release is not promoted, unless the configuration says so."""
