@@ -15,6 +15,7 @@ from stages.served import BACKEND, ServedIndex, Thing, installing_world
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.receipts import Receipt
 from hephaestus.stages.installation import Interpreter, Tampered, fitting_wheel, install_finding
+from hephaestus.stages.runner import run_stage
 from hephaestus.stages.smoke import IndexLacksFiles, SmokeFailed, SmokeStage
 from hephaestus.stages.smoke_trial import names_version
 from hephaestus.stages.stage import Context, Evidence
@@ -187,6 +188,18 @@ def test_a_wrong_digest_on_the_page_is_tampering_before_anything_is_installed(be
         bench.run(context)
     assert not [path for path in bench.testpypi.seen if path.startswith("/files/")]
     assert bench.clock.now == 0
+
+
+def test_the_receipt_names_no_place_of_this_machine(bench: Bench, tmp_path: Path) -> None:
+    """Through the runner: the receipt proves origin and hash without a port or a path, and a second run skips."""
+    context = bench.make(settings="sdist = true")
+    stage = SmokeStage(sleep=bench.clock.sleep, clock=bench.clock)
+    outcome = run_stage(stage, context, recorder=context.environment)  # type: ignore[arg-type]
+    assert outcome.receipt is not None
+    text = outcome.receipt.render()
+    for place in (str(tmp_path), "127.0.0.1", str(Path.home() / ".cache")):
+        assert place not in text
+    assert run_stage(stage, context, recorder=context.environment).state == "skipped"  # type: ignore[arg-type]
 
 
 def test_lag_is_waited_for(bench: Bench) -> None:

@@ -16,6 +16,7 @@ from stages.releases import build
 from stages.served import ServedIndex, Thing, installing_world
 
 from hephaestus.release.receipts import Receipt
+from hephaestus.stages.runner import run_stage
 from hephaestus.stages.stage import Context, Evidence
 from hephaestus.stages.wheelhouse import (
     OfflineInstallFailed,
@@ -132,6 +133,20 @@ def _check_sbom(sbom: dict[str, object], evidence: Evidence) -> None:
     needs = {one["ref"]: one.get("dependsOn", []) for one in sbom["dependencies"]}  # type: ignore[attr-defined]
     assert needs["pkg:pypi/tiny-project@1.2.3"] == ["pkg:pypi/need@1.5", "pkg:pypi/old@1.0"]
     assert (evidence.data["sbom"]["components"], evidence.data["sbom"]["validated"]) == (3, True)
+
+
+def test_the_receipt_names_no_place_of_this_machine(bench: Bench, tmp_path: Path) -> None:
+    """Through the runner: outputs in place, nothing volatile kept, and a second run skips."""
+    context = bench.make(settings='extras = ["more"]')
+    outcome = run_stage(WheelhouseStage(), context, recorder=context.environment)  # type: ignore[arg-type]
+    assert outcome.state == "done"
+    assert outcome.receipt is not None
+    assert set(outcome.receipt.outputs) == {f"wheelhouse/{n}" for n in (ARCHIVE, f"{ARCHIVE}.sha256", "sbom.cdx.json")}
+    text = outcome.receipt.render()
+    for place in (str(tmp_path), "127.0.0.1", str(Path.home() / ".cache")):
+        assert place not in text
+    again = run_stage(WheelhouseStage(), context, recorder=context.environment)  # type: ignore[arg-type]
+    assert again.state == "skipped"
 
 
 def test_only_one_file_looks_like_a_wheelhouse_to_the_old_client(bench: Bench) -> None:

@@ -248,7 +248,7 @@ def _describe(context: Context, wheels: Mapping[str, Path], packed: Packed, outp
 
 def _prove(context: Context, archive: Path, packed: Packed) -> dict[str, Any]:
     """Read the archive back, install from it into a fresh environment that knows no index, and look at it."""
-    folder = context.work / "offline" / "wheels"
+    folder = context.work.resolve() / "offline" / "wheels"
     expected = {member.name: member.digest for member in packed.members}
     extract_archive(archive, folder, expected=expected)
     interpreter = running_interpreter(context)
@@ -264,7 +264,7 @@ def _prove(context: Context, archive: Path, packed: Packed) -> dict[str, Any]:
     findings = [
         Finding(code="foreign-origin", subject=one.name, message=f"came from {one.url}, not from the archive")
         for one in installed
-        if not one.url.startswith(folder.resolve().as_uri())
+        if not one.url.startswith(f"{folder.as_uri()}/")
     ]
     checked = fresh.check(context)
     if not checked.ok:
