@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hephaestus.release.comparison import ComparisonError, compare_archives
@@ -156,6 +156,7 @@ class TestRefusing:
         with pytest.raises(ComparisonError, match=r"cut\.tar\.gz"):
             compare_archives(good, cut)
 
+    @settings(deadline=None)
     @given(
         one=st.dictionaries(st.sampled_from(["a", "b", "c"]), st.binary(max_size=8)),
         two=st.dictionaries(st.sampled_from(["a", "b", "c"]), st.binary(max_size=8)),

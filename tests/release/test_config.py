@@ -6,7 +6,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hephaestus.release.config import Config, ConfigurationError
@@ -92,6 +92,7 @@ class TestBad:
         assert error.value.what.startswith(f"pyproject.toml: {field} ")
         assert field in error.value.next_step
 
+    @settings(deadline=None)
     @given(
         table=st.dictionaries(
             st.sampled_from(["repository", "workflow", "directory", "testpypi", "version-files", "build", "x"]),

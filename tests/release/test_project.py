@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hephaestus.release.config import ConfigurationError
@@ -122,6 +122,7 @@ class TestBad:
         with pytest.raises(ProjectError, match="cannot be read"):
             read_project(tmp_path)
 
+    @settings(deadline=None)
     @given(text=st.text())
     def test_any_text_is_a_project_or_one_of_our_errors(
         self, tmp_path_factory: pytest.TempPathFactory, text: str

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hephaestus.release.source import EARLIEST_EPOCH, SourceError, export, read_source
+from hephaestus.release.source import EARLIEST_EPOCH, SourceError, commit_export, export, read_source
 
 DATE = "2026-01-02T03:04:05Z"
 EPOCH = 1_767_323_045
@@ -301,6 +301,24 @@ class TestExporting:
         export(source, tmp_path / "out")
         assert names(tmp_path / "out") == [".gitattributes", "v.txt"]
         assert (tmp_path / "out" / "v.txt").read_text() == source.commit
+
+    def test_repository_made_of_an_export_is_always_the_same(
+        self, repository: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Same files, same commit, whoever's configuration is around; files that are ignored are in it too."""
+        root = repository({".gitignore": "*.log\n", "a.txt": "a"})
+        write(root, {"kept.log": "l"})
+        git(root, "add", "--force", "kept.log")
+        git(root, "commit", "-q", "-m", "kept")
+        commits = []
+        for number in range(2):
+            folder = tmp_path / f"out{number}"
+            export(read_source(root), folder)
+            monkeypatch.setenv("GIT_AUTHOR_NAME", f"somebody {number}")
+            commit_export(folder, epoch=EPOCH + 5)
+            commits.append(git(folder, "rev-parse", "HEAD"))
+            assert git(folder, "ls-files").split() == [".gitignore", "a.txt", "kept.log"]
+        assert commits[0] == commits[1]
 
     def test_link_out_of_the_project_is_refused(self, repository: Callable[..., Path], tmp_path: Path) -> None:
         """A link to somewhere on this machine is an error, not a traceback."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
@@ -103,6 +103,7 @@ class TestOccurrences:
         assert "says 1.2.2, pyproject.toml says 1.2.3" in found[0].message
         assert all(finding.remedy for finding in found)
 
+    @settings(deadline=None)
     @given(text=st.text())
     def test_no_text_makes_it_fail(self, tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
         """Whatever stands in a file, reading it finds occurrences or none."""
@@ -189,6 +190,7 @@ class TestNext:
         """A final release, a candidate, a post, a development release."""
         assert next_version(version) == following
 
+    @settings(deadline=None)
     @given(
         st.tuples(
             st.sampled_from(["", "1!"]),

@@ -475,6 +475,15 @@ class TestGates:
             build(commit({**tiny, ".gitattributes": "pyproject.toml export-ignore\n"}))
         assert codes(error) == ["source-differs"]
 
+    def test_source_that_cannot_be_exported_is_one_finding_among_others(
+        self, context_of: Make, commit: Commit, tiny: Files
+    ) -> None:
+        """A link out of the project is collected with the rest."""
+        root = commit(tiny)
+        (root / "leak").symlink_to("/etc/hostname")
+        findings = BuildStage(ask=Shelf()).gates(context_of(root, lock="build"))
+        assert [finding.code for finding in findings] == ["dirty", "source-unusable"]
+
     def test_unknown_source_is_refused(self, context_of: Make, commit: Commit, tiny: Files) -> None:
         """Without a commit there is no build, and no act either."""
         context = dataclasses.replace(context_of(commit(tiny), lock="build"), source=None)
@@ -754,9 +763,11 @@ class TestInterruption:
             shutil.rmtree(root / "release")
             child = os.fork()
             if child == 0:
-                boundary.arm(BoundaryFault(kill_at=kill_at))
-                build(root)
-                os._exit(0)
+                try:
+                    boundary.arm(BoundaryFault(kill_at=kill_at))
+                    build(root)
+                finally:
+                    os._exit(1)
             _, status = os.waitpid(child, 0)
             assert os.WIFSIGNALED(status), f"boundary {kill_at} of {len(names)} was not reached"
             shutil.rmtree(tmp_path / "work", ignore_errors=True)

@@ -15,7 +15,7 @@ from hephaestus.release.manifest import digest_of, render_sums
 from hephaestus.release.prebuilt import Prebuilt
 from hephaestus.release.rules import check_distributions
 from hephaestus.release.rules.names import Expected, version_judgements
-from hephaestus.release.source import Source, commit_export, export
+from hephaestus.release.source import Source, SourceError, commit_export, export
 from hephaestus.stages.frontend import Built, Conditions, refusal_of, run_frontend
 from hephaestus.stages.reproduction import NotReproducibleError, Verdict, age, demand, verdict
 from hephaestus.stages.sealing import Ask, ask_index, hold_seals, inquire, sealing_findings
@@ -103,12 +103,11 @@ class BuildStage(Stage):
             error = SourceUnknownError()
             return [Finding(code="commit-unknown", subject="git", message=error.what, remedy=error.next_step)]
         project = context.project
-        tree = _exported(source, context.work / "checked")
         return [
             *dirt_findings(context, source),
             *commit_tag_findings(context, source),
             *(judged.finding for judged in version_judgements(project.version, subject="pyproject.toml")),
-            *tree_findings(context, tree),
+            *_exported_findings(context, source),
             *constraint_findings(context),
             *prebuilt_findings(context),
             *sealing_findings(context, inquire(context, ask=self._ask)),
@@ -209,7 +208,7 @@ def _second_build(context: Context, source: Source, first: Built) -> _Proof:
             constraints=constraints_of(context),
         )
 
-    if prebuilt_of(context) is not None:
+    if context.options.prebuilt is not None:
         sdist = again(("--sdist",), tree, "dist")
         return _Proof(builds=verdict(Built(sdist=first.sdist, wheels=()), sdist))
     second = again(("--sdist", "--wheel"), tree, "dist")
@@ -221,6 +220,14 @@ def _second_build(context: Context, source: Source, first: Built) -> _Proof:
         builds=verdict(first, Built(sdist=second.sdist, wheels=from_sdist.wheels)),
         tree=verdict(from_sdist, Built(sdist=None, wheels=second.wheels)),
     )
+
+
+def _exported_findings(context: Context, source: Source) -> list[Finding]:
+    try:
+        tree = _exported(source, context.work / "checked")
+    except SourceError as error:
+        return [Finding(code="source-unusable", subject="git", message=error.what, remedy=error.next_step)]
+    return tree_findings(context, tree)
 
 
 def _exported(source: Source, target: Path) -> Path:
