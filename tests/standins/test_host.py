@@ -38,6 +38,7 @@ def _services(faults: Faults, github_token: str) -> Services:
         trust_config=lambda urls: {"urls": dict(urls)},
         job=lambda url, identity, environment: {"URL": url, "ENVIRONMENT": environment, **identity},
         push=lambda commits, tag: None,
+        faults={},
     )
 
 

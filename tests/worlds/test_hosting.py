@@ -20,7 +20,14 @@ from worlds.hosts import CONFIGURATION, Hosts, alive, until
 import hephaestus
 from hephaestus.toolchain.application import Application, application
 from hephaestus.worlds import hosting
-from hephaestus.worlds.hosting import Host, HostNotStartedError, HostSilentError, ensure_host, living_host
+from hephaestus.worlds.hosting import (
+    Host,
+    HostNotStartedError,
+    HostRefusedError,
+    UnknownFaultError,
+    ensure_host,
+    living_host,
+)
 
 #: A process that ensures a host, says which, and waits to be killed.
 PARENT = """
@@ -199,12 +206,31 @@ def test_faults_are_armed_once_a_run(tmp_path: Path, start: Hosts) -> None:
     assert status(host) == 200
 
 
-def test_a_fault_that_cannot_be_read_is_named(tmp_path: Path, start: Hosts) -> None:
-    """A mistyped fault is an error that repeats it, and the host lives on."""
-    host = start(tmp_path / "state")
-    with pytest.raises(HostSilentError, match="nonsense"):
-        host.arm(["nonsense"])
-    assert host.living()
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("nonsense", "nonsense"),
+        ("pypy:503", "known: github, oidc, pypi, sigstore, testpypi"),
+        ("pypi:fulcio-500", "pypi knows: .*stored-500"),
+        ("oidc:lag", "oidc knows: .*wrong-key"),
+        ("sigstore:lag", "sigstore knows: .*rekor-500"),
+        ("github:lag", "github knows: .*created-reset"),
+    ],
+)
+def test_a_fault_nobody_suffers_is_named(shared: Host, fault: str, said: str) -> None:
+    """A mistyped fault is an error that repeats it and lists what there is, and nothing is armed."""
+    with pytest.raises(UnknownFaultError, match=said) as caught:
+        shared.arm(["pypi:oidc-off", fault], run=fault)
+    assert fault in caught.value.what
+    with urllib.request.urlopen(shared.url("pypi") + "/_/oidc/audience") as response:
+        assert response.status == 200
+
+
+def test_what_the_host_cannot_do_is_no_silence(shared: Host) -> None:
+    """An answer that says no is told apart from no answer."""
+    with pytest.raises(HostRefusedError, match="not understood"):
+        shared.jobs({"repository": "only"}, ["-"])
+    assert shared.living()
 
 
 def test_no_interpreter_is_said(tmp_path: Path, start: Hosts) -> None:

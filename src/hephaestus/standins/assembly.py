@@ -9,10 +9,14 @@ from typing import Any
 from trove_classifiers import classifiers
 
 from hephaestus.standins.faults import Faults
+from hephaestus.standins.github import FAULT_KINDS as GITHUB_FAULTS
 from hephaestus.standins.github import GitHub
+from hephaestus.standins.identity import FAULT_KINDS as IDENTITY_FAULTS
 from hephaestus.standins.identity import Issuer, WorkflowIdentity
+from hephaestus.standins.index import FAULT_KINDS as INDEX_FAULTS
 from hephaestus.standins.index import Index, PublisherConfig, sigstore_verifier
 from hephaestus.standins.services import INDEX_NAMES, Configuration, Services
+from hephaestus.standins.sigstore import FAULT_KINDS as SIGSTORE_FAULTS
 from hephaestus.standins.sigstore import Sigstore
 
 __all__ = ["open_services"]
@@ -93,4 +97,10 @@ def open_services(
         trust_config=trust_config,
         job=job,
         push=push,
+        faults={
+            **dict.fromkeys(indexes, INDEX_FAULTS),
+            "oidc": IDENTITY_FAULTS,
+            "sigstore": SIGSTORE_FAULTS,
+            "github": GITHUB_FAULTS,
+        },
     )

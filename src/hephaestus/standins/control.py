@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from hephaestus.standins.faults import Fault, Faults, FaultSyntaxError
@@ -36,6 +36,7 @@ class Control:
         secret: str,
         about: Mapping[str, Any],
         faults: Faults,
+        kinds: Mapping[str, Collection[str]],
         journal: Journal,
         job: Job,
         push: Push,
@@ -44,6 +45,7 @@ class Control:
         self._secret = secret
         self._about = about
         self._faults = faults
+        self._kinds = kinds
         self._journal = journal
         self._job = job
         self._push = push
@@ -78,13 +80,23 @@ class Control:
                     self._stop()
                     return _answer({}, status=202)
         except FaultSyntaxError as error:
-            return _answer({"error": f"not a fault: {error}"}, status=400)
+            return _answer({"error": str(error)}, status=400)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             return _answer({"error": f"not understood: {type(error).__name__}: {error}"}, status=400)
         return _answer({"error": "no such control"}, status=404)
 
+    def _known(self, text: str) -> Fault:
+        """The fault of that text; a fault nobody suffers would make a rehearsal prove nothing: FaultSyntaxError."""
+        fault = Fault.parse(text)
+        kinds = self._kinds.get(fault.service)
+        if kinds is None:
+            raise FaultSyntaxError(f"{text} (no such service; known: {', '.join(sorted(self._kinds))})")
+        if fault.kind not in kinds:
+            raise FaultSyntaxError(f"{text} ({fault.service} knows: {', '.join(sorted(kinds))})")
+        return fault
+
     def _arm(self, asked: Mapping[str, Any]) -> Response:
-        faults = [Fault.parse(text) for text in asked["faults"]]
+        faults = [self._known(str(text)) for text in asked["faults"]]
         with self._lock:
             fresh = asked["key"] != self._armed
             if fresh:

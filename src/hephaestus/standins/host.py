@@ -139,6 +139,7 @@ class HostProcess:
             secret=secret,
             about=self._about,
             faults=self._faults,
+            kinds=services.faults,
             journal=self._journal,
             job=lambda identity, environment: services.job(urls["oidc"], identity, environment),
             push=services.push,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -60,10 +60,12 @@ class Configuration:
 class Services:
     """The opened stand-ins. ``handlers`` holds one handler per listener; ``trust_config`` takes their URLs by the
     same names; ``job`` takes the issuer's URL, identity claims and an environment, and returns a job's variables;
-    ``push`` puts commits (oldest first) and a tag on the last of them where GitHub has them.
+    ``push`` puts commits (oldest first) and a tag on the last of them where GitHub has them;
+    ``faults`` names the kinds of fault each service knows.
     """
 
     handlers: Mapping[str, Handler]
     trust_config: Callable[[Mapping[str, str]], Mapping[str, Any]]
     job: Callable[[str, Mapping[str, Any], str], Mapping[str, str]]
     push: Callable[[Sequence[str], str], None]
+    faults: Mapping[str, Collection[str]]

@@ -20,7 +20,15 @@ from hephaestus.standins.services import Configuration
 from hephaestus.toolchain.application import Application, application
 from hephaestus.worlds.children import isolated
 
-__all__ = ["Host", "HostNotStartedError", "HostSilentError", "ensure_host", "living_host"]
+__all__ = [
+    "Host",
+    "HostNotStartedError",
+    "HostRefusedError",
+    "HostSilentError",
+    "UnknownFaultError",
+    "ensure_host",
+    "living_host",
+]
 
 #: Seconds a new host has from its start until everything listens.
 START_SECONDS = 60.0
@@ -52,6 +60,29 @@ class HostSilentError(ReleaseError):
             what=f"the stand-ins did not answer `{asked}`: {problem}",
             why="their process has ended or is stopped",
             next_step="run the same command again: the stand-ins start anew and keep what they hold",
+        )
+
+
+class HostRefusedError(ReleaseError):
+    """Raised when the host answers that it cannot do what it was asked; ``problem`` is in its words."""
+
+    def __init__(self, *, asked: str, problem: str) -> None:
+        self.problem = problem
+        super().__init__(
+            what=f"the stand-ins refused `{asked}`: {problem}",
+            why="what they were asked for does not exist, or is not written as they take it",
+            next_step="this is a defect of the suite: please report it with the line above",
+        )
+
+
+class UnknownFaultError(ReleaseError):
+    """Raised when a fault asked for is malformed, or of a service or kind that does not exist."""
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(
+            what=f"--fault={problem}",
+            why="a fault that never strikes would make this rehearsal prove nothing",
+            next_step="write SERVICE:KIND[=VALUE][@N][xTIMES], for example `-- --fault=pypi:503@2`",
         )
 
 
@@ -103,9 +134,15 @@ class Host:
         self.ask("POST", "/push", {"commits": list(commits), "tag": tag})
 
     def arm(self, faults: Sequence[str], *, run: str = "") -> None:
-        """Replace the armed faults; nothing happens when the same ``run`` has armed the same ones already."""
+        """Replace the armed faults; nothing happens when the same ``run`` has armed the same ones already.
+
+        Raises UnknownFaultError when one is malformed or of a kind its service does not know.
+        """
         key = hashlib.sha256(json.dumps([run, *faults]).encode()).hexdigest()
-        self.ask("POST", "/faults", {"key": key, "faults": list(faults)})
+        try:
+            self.ask("POST", "/faults", {"key": key, "faults": list(faults)})
+        except HostRefusedError as error:
+            raise UnknownFaultError(problem=error.problem) from error
 
     def journal(self, *, after: int = 0) -> list[dict[str, Any]]:
         """What was asked of the stand-ins, oldest first, without the first ``after`` entries."""
@@ -117,7 +154,7 @@ class Host:
         self.ask("POST", "/shutdown", {})
 
     def ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One question to the control listener; raises HostSilentError for anything but a good answer."""
+        """One question to the control listener; raises HostSilentError, HostRefusedError."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["control"], timeout=_ANSWER_SECONDS)
         asked = f"{method} {path}"
         try:
@@ -134,9 +171,11 @@ class Host:
             raise HostSilentError(asked=asked, problem=str(error) or type(error).__name__) from error
         finally:
             connection.close()
-        if response.status >= 400 or not isinstance(answer, dict):
+        if not isinstance(answer, dict) or response.status not in (200, 202, 400):
             problem = answer.get("error", "") if isinstance(answer, dict) else ""
             raise HostSilentError(asked=asked, problem=problem or f"status {response.status}")
+        if response.status == 400:
+            raise HostRefusedError(asked=asked, problem=str(answer.get("error", "")))
         return answer
 
 
@@ -174,7 +213,7 @@ def ensure_host(
 
     ``python`` makes the stand-ins' environment, only if a host must be started; ``cache`` holds application
     directories; ``faults`` (None: leave as they are) are armed once per ``run``. Any number of callers at once get
-    one host. Raises HostNotStartedError, HostSilentError.
+    one host. Raises HostNotStartedError, HostSilentError, UnknownFaultError.
     """
     state = state.resolve()
     log = state / "host.log"

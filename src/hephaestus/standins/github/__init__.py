@@ -1,5 +1,5 @@
 """A stand-in for GitHub Releases: the part of the REST API that a release touches, with its real refusals."""
 
-from hephaestus.standins.github.service import GitHub
+from hephaestus.standins.github.service import FAULT_KINDS, GitHub
 
-__all__ = ["GitHub"]
+__all__ = ["FAULT_KINDS", "GitHub"]

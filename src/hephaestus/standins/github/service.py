@@ -19,11 +19,15 @@ from hephaestus.standins.github.call import Call, Route
 from hephaestus.standins.github.store import Store, tag_object_sha
 from hephaestus.standins.http import Request, Response
 
-__all__ = ["GitHub"]
+__all__ = ["FAULT_KINDS", "GitHub"]
 
 _WIRE = ("500", "502", "503", "429", "403-rate-limit", "reset", "hang", "html")
 _UPLOAD = ("stored-reset", "asset-truncated", "no-digest")
+_CREATE = ("created-reset",)
 _HOUR = 3600
+
+#: Every fault GitHub can suffer; ``GitHub`` says what each is.
+FAULT_KINDS = (*_WIRE, *_UPLOAD, *_CREATE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,7 @@ class GitHub:
         found = _find(request)
         uploading = found is not None and found[0].route in assets.UPLOAD_ROUTES
         creating = found is not None and (found[0].route.method, found[0].route.path) == ("POST", "/releases")
-        kinds = _WIRE + (_UPLOAD if uploading else ("created-reset",) if creating else ())
+        kinds = _WIRE + (_UPLOAD if uploading else _CREATE if creating else ())
         fault = self._faults.take("github", kinds)
         with self._lock:
             limits, exhausted = self._count(request)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hephaestus.standins.index.attestations import VerifyAttestation, sigstore_verifier
 from hephaestus.standins.index.publishing import VerifyToken
 from hephaestus.standins.index.records import Attempt, PublisherConfig, StoredFile
-from hephaestus.standins.index.service import Index
+from hephaestus.standins.index.service import FAULT_KINDS, Index
 
 __all__ = [
+    "FAULT_KINDS",
     "Attempt",
     "Index",
     "PublisherConfig",

@@ -16,7 +16,7 @@ from hephaestus.standins.index.answers import json_answer
 from hephaestus.standins.index.records import PublisherConfig, State, Token
 from hephaestus.standins.index.store import Store, add_project, project_key
 
-__all__ = ["MINT_CODES", "TOKEN_LIFETIME", "Publishing", "VerifyToken", "new_token", "token_digest"]
+__all__ = ["MINT_CODES", "MINT_KINDS", "TOKEN_LIFETIME", "Publishing", "VerifyToken", "new_token", "token_digest"]
 
 TOKEN_LIFETIME = 900
 """Seconds a minted token lives: PyPI's maximum."""
@@ -29,7 +29,7 @@ MINT_CODES: Mapping[str, str] = {
     "invalid-pending-publisher": "valid token, but the pending publisher's project name is not available",
     "invalid-reuse-token": "invalid token: already used",
 }
-_MINT_KINDS = (*(f"mint-{code}" for code in MINT_CODES), "mint-html-500", "mint-reset", "mint-hang")
+MINT_KINDS = (*(f"mint-{code}" for code in MINT_CODES), "mint-html-500", "mint-reset", "mint-hang")
 _JTI_KEPT = 24 * 3600
 
 VerifyToken = Callable[[str, str], Mapping[str, Any]]
@@ -75,7 +75,7 @@ class Publishing:
         return json_answer(200, {"audience": self._name})
 
     def _mint(self, request: Request) -> Response:
-        fault = self._faults.take(self._name, _MINT_KINDS)
+        fault = self._faults.take(self._name, MINT_KINDS)
         kind = fault.kind.removeprefix("mint-") if fault else ""
         if kind == "html-500":
             return _html_500()

@@ -16,7 +16,7 @@ from hephaestus.standins.faults import Fault, Faults
 from hephaestus.standins.http import Request, Response
 from hephaestus.standins.index.answers import Refused, plain
 from hephaestus.standins.index.attestations import VerifyAttestation
-from hephaestus.standins.index.publishing import Publishing, VerifyToken, new_token, token_digest
+from hephaestus.standins.index.publishing import MINT_KINDS, Publishing, VerifyToken, new_token, token_digest
 from hephaestus.standins.index.records import (
     Attempt,
     Project,
@@ -26,16 +26,22 @@ from hephaestus.standins.index.records import (
     StoredFile,
     Token,
 )
-from hephaestus.standins.index.simple import SimplePages
+from hephaestus.standins.index.simple import PAGE_KINDS, SimplePages
 from hephaestus.standins.index.store import Store, add_project, files_of, project_key, put_release
 from hephaestus.standins.index.upload import Uploads
-from hephaestus.standins.index.views import Downloads, Integrity, ProjectJson
+from hephaestus.standins.index.views import DOWNLOAD_KINDS, Downloads, Integrity, ProjectJson
 
-__all__ = ["Index"]
+__all__ = ["FAULT_KINDS", "Index"]
 
 _UPLOAD_KINDS = (
     "500", "502", "503", "504", "stored-500", "hang", "reset", "stored-reset", "403", "429", "redirect",
     "token-expired", "archived",
+)  # fmt: skip
+_STORED_KINDS = ("lag", "yanked", "quarantined")
+
+#: Every fault an index can suffer; ``Index`` says what each is.
+FAULT_KINDS = (
+    "down", *_UPLOAD_KINDS, *_STORED_KINDS, *PAGE_KINDS, *DOWNLOAD_KINDS, "oidc-off", *MINT_KINDS
 )  # fmt: skip
 
 _LAG = 3
@@ -244,9 +250,7 @@ class Index:
         return response
 
     def _after_storing(self, file: StoredFile) -> None:
-        lag = self._faults.take(self.name, ("lag",))
-        yanked = self._faults.take(self.name, ("yanked",))
-        quarantined = self._faults.take(self.name, ("quarantined",))
+        lag, yanked, quarantined = (self._faults.take(self.name, (kind,)) for kind in _STORED_KINDS)
         if lag is not None:
             with self._store.change() as state:
                 state.files[file.filename] = replace(file, hidden=int(lag.value) if lag.value.isdecimal() else _LAG)

@@ -16,7 +16,7 @@ from hephaestus.standins.index.answers import cached, moment, plain, redirect
 from hephaestus.standins.index.records import Project, StoredFile
 from hephaestus.standins.index.store import Store, files_of, project_key
 
-__all__ = ["JSON_TYPE", "SimplePages", "file_path"]
+__all__ = ["JSON_TYPE", "PAGE_KINDS", "SimplePages", "file_path"]
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 _HTML_TYPE = "application/vnd.pypi.simple.v1+html"
@@ -32,7 +32,7 @@ _TYPES = {
 }
 _API_VERSION = "1.4"
 _MAX_AGE = 600
-_KINDS = ("html", "bad-json", "wrong-type", "stale", "simple-500", "simple-503", "simple-hang", "simple-reset")
+PAGE_KINDS = ("html", "bad-json", "wrong-type", "stale", "simple-500", "simple-503", "simple-hang", "simple-reset")
 
 
 def file_path(file: StoredFile) -> str:
@@ -70,7 +70,7 @@ class SimplePages:
             return {"meta": meta, "projects": names}, state.serial
 
     def _project(self, request: Request, key: str) -> Response:
-        fault = self._faults.take(self._name, _KINDS)
+        fault = self._faults.take(self._name, PAGE_KINDS)
         broken = _broken(fault)
         if broken is not None:
             return broken

@@ -18,7 +18,9 @@ from hephaestus.standins.index.records import Project, Release, StoredFile
 from hephaestus.standins.index.simple import file_path
 from hephaestus.standins.index.store import Store, files_of, project_key
 
-__all__ = ["Downloads", "Integrity", "ProjectJson"]
+__all__ = ["DOWNLOAD_KINDS", "Downloads", "Integrity", "ProjectJson"]
+
+DOWNLOAD_KINDS = ("wrong-bytes", "file-404", "file-503")
 
 _JSON_AGE = 900
 _FILE_AGE = 365_000_000
@@ -122,7 +124,7 @@ class Downloads:
         return plain(404, "Not Found")
 
     def _distribution(self, request: Request, file: StoredFile) -> Response:
-        fault = self._faults.take(self._name, ("wrong-bytes", "file-404", "file-503"))
+        fault = self._faults.take(self._name, DOWNLOAD_KINDS)
         if fault is not None and fault.kind != "wrong-bytes":
             return plain(int(fault.kind[-3:]), "Not available")
         headers = {
