@@ -38,12 +38,17 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 
 @dataclass
 class ServedIndex:
-    """Files by name; ``hidden`` page requests are answered as if the project were not there yet."""
+    """Files by name; ``hidden`` page requests are answered as if the project were not there yet.
+
+    ``blink``: the page request, counted from one, that alone is answered so.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     yanked: dict[str, str] = field(default_factory=dict)
     pretended: dict[str, str] = field(default_factory=dict)
     hidden: int = 0
+    blink: int = 0
+    pages: int = 0
     known_to_api: bool = True
     seen: list[str] = field(default_factory=list)
 
@@ -69,8 +74,9 @@ class ServedIndex:
 
     def _page(self, project: str) -> Response:
         found = self._of(project)
-        if self.hidden > 0:
-            self.hidden -= 1
+        self.pages += 1
+        if self.hidden > 0 or self.pages == self.blink:
+            self.hidden = max(0, self.hidden - 1)
             found = {}
         if not found:
             return Response(status=404)

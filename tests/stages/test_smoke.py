@@ -222,6 +222,14 @@ def test_what_never_shows_up_is_told_apart(bench: Bench, api: bool, state: str, 
     assert bench.clock.now == context.world.policy.propagation_seconds
 
 
+def test_a_file_that_goes_out_of_sight_again_is_lag(bench: Bench) -> None:
+    """Another node of the cache may answer the next request with an old page: said as such, never a traceback."""
+    context = bench.make()
+    bench.testpypi.blink = 2
+    with pytest.raises(IndexLacksFiles, match="not yet propagated"):
+        bench.run(context)
+
+
 def test_uv_makes_the_same_environments(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """With uv on PATH the environment is made by it, and what is proven is the same."""
     context = bench.make()

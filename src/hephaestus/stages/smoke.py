@@ -157,9 +157,11 @@ class SmokeStage(Stage):
                 details = [f"{file}: released {ours}, served {theirs}" for file, (ours, theirs) in seen.wrong.items()]
                 raise Tampered(subject=", ".join(seen.wrong), source=index.name, details=details)
             if seen.state is not PropagationState.VISIBLE:
-                raise _lacks(index.name, seen.state.name, seen.state.value, seen.waiting, seen.trouble or seen.reason)
+                raise _lacks(index.name, seen.state, seen.waiting, seen.trouble or seen.reason)
             project = client.project(name)
         urls = {file.filename: urldefrag(file.url)[0] for file in (project.files if project else ())}
+        if gone := [file for file in files if file not in urls]:  # another node of the index's cache answered
+            raise _lacks(index.name, PropagationState.LAGGING, gone, "")
         return Served(
             urls={file: urls[file] for file in files}, digests=files, simple_url=index.simple_url, index=index.name
         )
@@ -175,13 +177,25 @@ def _fits(files: Sequence[str], interpreter: Interpreter) -> list[Finding]:
     return [Finding(code="wheel-unsupported", subject="wheel", message=message, remedy="run smoke where one fits")]
 
 
-def _lacks(index: str, name: str, state: str, files: Sequence[str], reason: str) -> IndexLacksFiles:
+def _lacks(index: str, state: PropagationState, files: Sequence[str], reason: str) -> IndexLacksFiles:
     later = "wait, then `nox -s smoke`: nothing is uploaded again"
     why, next_step = {
-        "LAGGING": ("the index has the files; the page installers read is an old copy in a cache", later),
-        "ABSENT": ("neither the page nor the JSON API has them: the upload did not arrive", f"nox -s {_UPLOAD}"),
-        "UNANSWERED": (f"the index does not answer: {reason}", later),
-        "QUARANTINED": (f"the index's administrators have quarantined the project: {reason}", "read their message"),
-        "ARCHIVED": (f"the project is archived there and takes no files: {reason}", "unarchive it in its settings"),
-    }[name]
-    return IndexLacksFiles(index=index, state=state, files=files, why=why, next_step=next_step)
+        PropagationState.LAGGING: (
+            "the index has the files; the page installers read is an old copy in a cache",
+            later,
+        ),
+        PropagationState.ABSENT: (
+            "neither the page nor the JSON API has them: the upload did not arrive",
+            f"nox -s {_UPLOAD}",
+        ),
+        PropagationState.UNANSWERED: (f"the index does not answer: {reason}", later),
+        PropagationState.QUARANTINED: (
+            f"the index's administrators have quarantined the project: {reason}",
+            "read their message",
+        ),
+        PropagationState.ARCHIVED: (
+            f"the project is archived there and takes no files: {reason}",
+            "unarchive it in its settings",
+        ),
+    }[state]
+    return IndexLacksFiles(index=index, state=state.value, files=files, why=why, next_step=next_step)
