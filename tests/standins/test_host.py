@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hephaestus.standins.faults import Faults
 from hephaestus.standins.host import AlreadyHosted, HostProcess
@@ -256,6 +258,23 @@ def test_a_configuration_survives_writing() -> None:
 def _changed(**change: object) -> bytes:
     content: Mapping[str, object] = {**json.loads(CONFIGURATION.write()), **change}
     return json.dumps(content).encode()
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["pypi", "testpypi", "x"]), inner),
+    max_leaves=6,
+)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(json.loads(CONFIGURATION.write()), _JSON)))
+def test_a_configuration_is_read_whole_or_not_at_all(content: dict[str, object]) -> None:
+    """Whatever JSON the fields hold, it is refused or comes back as it was."""
+    try:
+        read = Configuration.read(json.dumps(content).encode())
+    except ValueError:
+        return
+    assert json.loads(read.write()) == content
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ def _open(folder: Path, *, names: tuple[str, ...] = NAMES, now: float | None = N
 def _handshake(certificate: ServerCertificate, name: str, *, trust: Path | None = None) -> str:
     with Listener(lambda request: Response(), tls=certificate.context()) as listener:
         context = ssl.create_default_context(cafile=str(trust or certificate.authority))
+        # The default from Python 3.13 on.
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
         with (
             socket.create_connection(("127.0.0.1", listener.port), timeout=5) as raw,
             context.wrap_socket(raw, server_hostname=name) as secured,
