@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stages.conftest import git, plain_world
+from stages.conftest import RecordingNarrator, git, plain_world
 
 from hephaestus.release import boundary
 from hephaestus.release.boundary import BoundaryFault
 from hephaestus.release.errors import GateRefused, ReleaseError, Severity
 from hephaestus.release.manifest import parse_sums
 from hephaestus.services.errors import Unreachable
-from hephaestus.stages.build import BuildStage, SourceUnknownError
+from hephaestus.stages.build import BuildStage, PrebuiltChangedError, SourceUnknownError
 from hephaestus.stages.frontend import (
     BackendFailedError,
     BackendMissingError,
@@ -597,6 +597,15 @@ class TestReproduction:
             build(root, policy=policy if by == "policy" else None)
         assert snapshot(release(root)) == {}
 
+    def test_failure_of_the_second_build_alone_says_under_which_conditions(
+        self, build: Callable[..., Outcome], commit: Commit, tiny: Files
+    ) -> None:
+        """A project that builds only under the usual umask is told so, not that it does not build."""
+        root = commit({**tiny, "pyproject.toml": pyproject(tiny='fault = "public only"')})
+        with pytest.raises(BackendFailedError, match=r"failed in the second build \(umask 077") as error:
+            build(root)
+        assert "everybody can read" in str(error.value)
+
     def test_off_builds_once(self, build: Callable[..., Outcome], commit: Commit, tiny: Files) -> None:
         """Switched off, there is one run of the frontend and no verdict."""
         text = pyproject(tiny='fault = "random"') + '[tool.hephaestus.release.build]\nreproducible = "off"\n'
@@ -729,6 +738,24 @@ class TestPrebuilt:
             "listed": ["prebuilt-changed", "prebuilt-missing"],
             "other": ["filename-mismatch"],
         }
+
+    def test_wheel_that_changes_while_it_is_adopted_is_refused(
+        self, context_of: Make, world_of: Callable[..., World], commit: Commit, wheels: Path
+    ) -> None:
+        """What was checked must be what is released."""
+        root = commit({})
+        (wheel,) = wheels.iterdir()
+
+        class Meddler(RecordingNarrator):
+            def step(self, text: str) -> None:
+                if text == "building the sdist":
+                    wheel.write_bytes(wheel.read_bytes() + b"more")
+
+        context = context_of(root, lock="build", world=world_of(), options=Options(prebuilt=wheels))
+        context = dataclasses.replace(context, narrator=Meddler())
+        with pytest.raises(PrebuiltChangedError, match="changed while it was being adopted"):
+            run_stage(BuildStage(ask=Shelf()), context, recorder=context.environment)
+        assert snapshot(release(root)) == {}
 
     def test_manifest_selects(self, build: Callable[..., Outcome], commit: Commit, wheels: Path) -> None:
         """With a SHA256SUMS in the folder only what it names is adopted."""

@@ -38,6 +38,8 @@ def build_sdist(sdist_directory, config_settings=None):
     fault = tool.get("fault", "")
     if fault == "raise":
         raise RuntimeError("the tiny backend gives up, as it was told")
+    if fault == "public only" and not Path("README.md").stat().st_mode & 0o004:
+        raise PermissionError("the tiny backend wants files that everybody can read")
     stem = f"{name}-{version}"
     filename = f"{stem}.tar.gz"
     if fault == "no sdist":
