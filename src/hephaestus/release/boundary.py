@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class BoundaryFault:
 class _State:
     fault: BoundaryFault | None = None
     passed = 0
+    lock = threading.Lock()
 
 
 def arm(fault: BoundaryFault | None) -> None:
@@ -41,9 +43,11 @@ def boundary(name: str) -> None:
     fault = _State.fault
     if fault is None:
         return
-    _State.passed += 1
-    if fault.trace is not None:
-        with fault.trace.open("a", encoding="utf-8") as stream:
-            stream.write(f"{_State.passed} {name}\n")
-    if fault.kill_at == _State.passed:
-        os.kill(os.getpid(), signal.SIGKILL)
+    # Children of one stage may run side by side: each boundary has a number of its own all the same.
+    with _State.lock:
+        _State.passed += 1
+        if fault.trace is not None:
+            with fault.trace.open("a", encoding="utf-8") as stream:
+                stream.write(f"{_State.passed} {name}\n")
+        if fault.kill_at == _State.passed:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -7,6 +7,7 @@ before that point is rolled back by the next one, after it rolled forward; nothi
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from hephaestus.release.boundary import boundary
 from hephaestus.release.errors import Finding, ReleaseError
-from hephaestus.release.files import TEMPORARY_PREFIX, place, sync_folder, write_text
+from hephaestus.release.files import TEMPORARY_PREFIX, NotWritableError, place, sync_folder, write_text
 from hephaestus.release.manifest import compare, digest_of
 from hephaestus.release.receipts import Receipt, ReceiptError
 
@@ -39,6 +40,9 @@ _TERRITORY: Mapping[str, tuple[str, ...]] = {
 _STAGED = ".staged"
 _RECEIPTS = "receipts"
 _SUMMARY = "summary.json"
+
+#: Errors of the system that a person can do something about, whatever was being written.
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class DirectoryDamagedError(ReleaseError):
@@ -126,7 +130,9 @@ class ReleaseDirectory:
             name = path.relative_to(self.path).as_posix()
             if name in known or (of is not None and name not in of):
                 continue
-            if name not in expected and name.startswith(unvouched):
+            if name not in expected and any(
+                name == place or (place.endswith("/") and name.startswith(place)) for place in unvouched
+            ):
                 continue
             regular = path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1
             present[name] = digest_of(path) if regular else None
@@ -144,21 +150,30 @@ class ReleaseDirectory:
 
     @contextmanager
     def staging(self, stage: str) -> Iterator[Staging]:
-        """A fresh place for the outputs of ``stage``; removed when the block ends without ``commit``."""
+        """A fresh place for the outputs of ``stage``; removed when the block ends without ``commit``.
+
+        Raises NotWritableError when the block ends because the disk is full or a folder is read-only.
+        """
         folder = self.path / _STAGED / stage
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        boundary(f"staging {stage}")
         try:
+            folder.mkdir(parents=True)
+            boundary(f"staging {stage}")
             yield Staging(stage=stage, folder=folder)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            raise NotWritableError(path=self.path, error=error) from error
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            self._drop_empty_staging()
+            # Past the point of no return the staged rest is all there is; ``recover`` puts it into place.
+            if not (folder / "receipt.json").is_file():
+                shutil.rmtree(folder, ignore_errors=True)
+                self._drop_empty_staging()
 
     def commit(self, staging: Staging, receipt: Receipt) -> Receipt:
         """Put the staged outputs and then the receipt into place; returns the receipt with its outputs' digests.
 
-        Raises NotWritableError, and OSError where a rename fails; the next ``recover`` completes it then.
+        Raises NotWritableError, or OSError where a rename fails (``staging`` tells it from other errors).
         """
         files = staging.folder / "files"
         made = sorted(path for path in files.rglob("*") if path.is_file()) if files.is_dir() else []
@@ -180,7 +195,7 @@ class ReleaseDirectory:
                 self._roll_forward(folder, receipt)
                 done.append(f"{folder.name}: an interrupted run had finished its work; it is now in place")
             else:
-                done.append(f"{folder.name}: an interrupted run left unfinished work; it is gone, nothing else changed")
+                done.append(f"{folder.name}: what an interrupted run left behind is gone, nothing else changed")
             shutil.rmtree(folder)
         self._drop_empty_staging()
         for leftover in self.path.rglob(f"{TEMPORARY_PREFIX}*"):

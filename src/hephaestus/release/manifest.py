@@ -15,7 +15,8 @@ from hephaestus.release.errors import Finding, ReleaseError
 
 __all__ = ["ManifestError", "digest_of", "manifest_digest", "parse_sums", "render_sums", "unsafe_path"]
 
-_LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64})[ \t]+\*?(?P<name>.+)\Z")
+# Coreutils parts digest and name by two characters; others write one space or a tab.
+_LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64})(?: [ *]|[ \t]+\*?)(?P<name>.+)\Z", re.DOTALL)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
@@ -40,8 +41,10 @@ def digest_of(path: Path) -> str:
 def unsafe_path(name: str) -> str | None:
     """Why ``name`` may not stand in a manifest, or None: only plain relative POSIX paths below the folder may."""
     path = PurePosixPath(name)
-    if not name or name != str(path):
+    if not name or name == "." or name != str(path):
         return "is not a plain path"
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        return "is not Unicode text"
     if path.is_absolute() or re.match(r"[A-Za-z]:", name) or "\\" in name:
         return "is not a relative POSIX path"
     if ".." in path.parts:
@@ -58,7 +61,9 @@ def parse_sums(text: str, *, source: str = "SHA256SUMS") -> dict[str, str]:
     (facts: consumers, section 5).
     """
     found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines(): it takes characters for line ends which coreutils takes for part of a name.
+    for number, whole in enumerate(text.split("\n"), start=1):
+        line = whole.removesuffix("\r")
         if not line.strip() or line.startswith("#"):
             continue
         match = _LINE.match(line)

@@ -61,8 +61,8 @@ class Receipt:
     def parse(cls, text: str, *, source: str) -> Receipt:
         """Read what ``render`` wrote; every doubt raises ReceiptError."""
         try:
-            data = json.loads(text, object_pairs_hook=_unique)
-        except ValueError as error:
+            data = json.loads(text, object_pairs_hook=_unique, parse_constant=_not_json)
+        except (ValueError, RecursionError) as error:
             raise ReceiptError(source=source, problem=f"is not a receipt ({error})") from error
         if not isinstance(data, dict):
             raise ReceiptError(source=source, problem="is not a JSON object")
@@ -105,8 +105,13 @@ def _shape(data: Mapping[str, Any]) -> str:
     if unknown := sorted(set(data) - set(_TYPES)):
         return f"has unknown fields {', '.join(unknown)}"
     for name, kind in _TYPES.items():
-        if not isinstance(data[name], kind):
+        if not isinstance(data[name], kind) or (kind is not bool and isinstance(data[name], bool)):
             return f"field {name} is not of the right type"
+    if not all(isinstance(version, str) for version in data["tools"].values()):
+        return "field tools holds something that is no version"
+    commands = data["commands"]
+    if not all(isinstance(words, list) and all(isinstance(word, str) for word in words) for words in commands):
+        return "field commands holds something that is no command"
     if not is_digest(data["key"]):
         return "field key is not sha256:<64 hex>"
     for table in ("inputs", "outputs"):
@@ -116,6 +121,10 @@ def _shape(data: Mapping[str, Any]) -> str:
             if not is_digest(digest):
                 return f"{table}: the digest of {path} is not sha256:<64 hex>"
     return ""
+
+
+def _not_json(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

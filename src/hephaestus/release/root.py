@@ -99,23 +99,27 @@ class ReleaseRoot:
         the oldest beyond KEPT_REHEARSALS are pruned with their stand-ins' state.
         """
         here = self.pointer(version).get("source")
-        if here == source:
-            return
         current = self.releases / version
         former = self.releases / "former"
-        former.mkdir(parents=True, exist_ok=True)
-        if current.exists():
-            aside = former / f"{version}-{here or 'unknown'}"
-            shutil.rmtree(aside, ignore_errors=True)
-            current.replace(aside)
-            boundary(f"set aside {version}")
         back = former / f"{version}-{source}"
+        if here == source and (current.exists() or not back.is_dir()):
+            return
+        former.mkdir(parents=True, exist_ok=True)
+        if here != source:
+            if current.exists():
+                aside = former / f"{version}-{here or 'unknown'}"
+                shutil.rmtree(aside, ignore_errors=True)
+                current.replace(aside)
+                # A rename leaves the folder's own time alone, and pruning goes by it.
+                os.utime(aside)
+                boundary(f"set aside {version}")
+            # The pointer tells whose ``current`` is, so it changes while there is none: a kill on either side of
+            # it leaves a folder to be brought back, never one under another's name.
+            pointer = {"version": version, "source": source, "commit": commit}
+            write_text(self._pointer_path(version), json.dumps(pointer) + "\n")
         if back.is_dir():
             back.replace(current)
             boundary(f"brought back {version}")
-        write_text(
-            self._pointer_path(version), json.dumps({"version": version, "source": source, "commit": commit}) + "\n"
-        )
         self._prune(former)
 
     def _prune(self, former: Path) -> None:
