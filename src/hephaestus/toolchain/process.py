@@ -104,6 +104,15 @@ def run_child(
 
 
 def _stop(child: subprocess.Popen[str]) -> None:
+    _end(child)
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            # What it never read cannot be flushed into it any more.
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def _end(child: subprocess.Popen[str]) -> None:
     for send in (_interrupt, subprocess.Popen.terminate, subprocess.Popen.kill):
         with contextlib.suppress(ProcessLookupError):
             send(child)
