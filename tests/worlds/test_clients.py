@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -285,6 +286,9 @@ def test_everything_goes_on_after_a_restart(start: Hosts, tmp_path: Path) -> Non
     again = make_world(second)
     assert second.pid != first.pid
     assert _shown(again, "pypi") == served == _digests(files)
+    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
+        _page(again, "testpypi", "tiny-thing")
+    caught.value.close()
     assert second.authority.read_bytes() == authority
     assert json.loads(second.trust_config.read_bytes())["trustedRoot"] == root
     verified = _run(
