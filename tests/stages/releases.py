@@ -101,15 +101,17 @@ def _cut(content: bytes, spoilt: Spoilt) -> bytes:
 
 
 def put(directory: ReleaseDirectory, stage: str, files: Mapping[str, bytes], *, commit: str = "0" * 40) -> Receipt:
-    """Commit files as the outputs of ``stage``, whose inputs are all files there before, with a receipt."""
-    inputs = directory.manifest()
+    """Commit files as the outputs of ``stage``, whose inputs are all files of others, with a receipt."""
+    former = directory.receipt(stage)
+    own = set(former.outputs) if former is not None else set()
+    inputs = {path: digest for path, digest in directory.manifest().items() if path not in own}
     with directory.staging(stage) as staging:
         for path, content in files.items():
             staging.path(path).write_bytes(content)
         receipt = Receipt(
             stage=stage, world="rehearsal", project=NAME, version=VERSION, commit=commit, dirty=False,
             key=f"sha256:{'0' * 64}", started="2026-01-02T03:04:05Z", seconds=0.1,
-            inputs={path: digest for path, digest in inputs.items() if stage != "build"},
+            inputs=inputs if stage != "build" else {},
         )  # fmt: skip
         return directory.commit(staging, receipt)
 

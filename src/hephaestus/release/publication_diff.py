@@ -35,8 +35,8 @@ class Change:
     def line(self) -> str:
         """One line for people."""
         if not self.before:
-            return f"{self.what}: new: {self.after}"
-        return f"{self.what}: {self.before} -> {self.after}" if self.after else f"{self.what}: no longer {self.before}"
+            return f"{self.what}: new ({self.after})"
+        return f"{self.what}: {self.before} -> {self.after}" if self.after else f"{self.what}: gone (was {self.before})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def _single(value: str) -> dict[str, str]:
 
 
 def _present(names: Iterable[str]) -> dict[str, str]:
-    return dict.fromkeys(names, "yes")
+    return dict.fromkeys(names, "offered")
 
 
 def _requirements(lines: Iterable[str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ __all__ = ["Publication", "last_publication"]
 _LARGEST = 100 * 1024 * 1024
 
 #: Nothing depends on the comparison, so an index that does not answer is not waited for.
-_PATIENCE = Patience(connect_seconds=5.0, silence_seconds=30.0, attempts=2, budget_seconds=5.0)
+_PATIENCE = Patience(connect_seconds=5.0, silence_seconds=30.0, attempts=1)
 
 
 @dataclass(frozen=True, kw_only=True)
