@@ -17,8 +17,9 @@ from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.manifest import ManifestError, parse_sums
 from hephaestus.release.metadata import BrokenDistribution, distribution_kind
+from hephaestus.release.receipts import Receipt
 from hephaestus.release.sdist_contents import SdistContents, compare_sdist, sdist_findings, sdist_members, tree_members
-from hephaestus.release.source import export
+from hephaestus.release.source import Source, SourceError, export, read_source
 from hephaestus.stages.predecessor import last_publication
 from hephaestus.stages.proofs import distributions, outputs_of, unproven
 from hephaestus.stages.rules import all_findings
@@ -229,11 +230,12 @@ def _sdists(context: Context, paths: Sequence[Path]) -> tuple[dict[str, Any], li
     """Hold every sdist against the commit that was built."""
     sdists = [path for path in paths if distribution_kind(path.name) == "sdist"]
     build = context.directory.receipt("build")
-    source = context.source
     if not sdists:
         return {}, []
-    if source is None or build is None or source.commit != build.commit:
-        here = f"this is {source.commit[:12]}" if source is not None else "there is no git repository here"
+    source = context.source or _source_here(context)
+    if source is None or build is None or not _built_from(source, build):
+        changed = " with changes" if source is not None and source.dirty else ""
+        here = f"here is {source.commit[:12]}{changed}" if source is not None else "git is silent here"
         built = build.commit[:12] if build is not None else "an unknown commit"
         message = f"not compared with the commit: it was built from {built}, {here}"
         remedy = "check out the commit that was built to compare them"
@@ -253,6 +255,19 @@ def _sdists(context: Context, paths: Sequence[Path]) -> tuple[dict[str, Any], li
         compared[path.name] = asdict(contents)
         findings += sdist_findings(path.name, contents, kept=members)
     return compared, findings
+
+
+def _built_from(source: Source, build: Receipt) -> bool:
+    tree = build.evidence.get("source", {}).get("tree", source.tree)
+    return build.commit == source.commit and tree == source.tree
+
+
+def _source_here(context: Context) -> Source | None:
+    """The source in the project's folder, if git can tell; a CI job with the artifact alone has none."""
+    try:
+        return read_source(context.project.root)
+    except SourceError:
+        return None
 
 
 def _warned(code: str, subject: str, message: str, remedy: str) -> Finding:
