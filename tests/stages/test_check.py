@@ -184,7 +184,7 @@ def test_an_sdist_of_another_commit_is_not_compared(release: MakeRelease) -> Non
     elsewhere = replace(context, source=replace(context.source, commit="f" * 40))
     (warning,) = check(elsewhere).warnings
     assert warning.code == "sdist-not-compared"
-    assert "this is ffffffffffff" in warning.message
+    assert "here is ffffffffffff" in warning.message
 
 
 def test_a_tool_that_gives_no_verdict_is_an_error(release: MakeRelease, monkeypatch: pytest.MonkeyPatch) -> None:
