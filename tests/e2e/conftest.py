@@ -11,6 +11,8 @@ import filelock
 import pytest
 from e2e.projects import Project, Setting, committed, environment
 
+from hephaestus.release.directory import STAGES
+
 _HERE = Path(__file__).parent
 
 
@@ -62,18 +64,24 @@ def make(tmp_path: Path, setting: Setting) -> Iterator[Callable[..., Project]]:
 
 @pytest.fixture(scope="session")
 def original(common: Path, setting: Setting) -> Project:
-    """A project released once, start to end, for all workers; its stand-ins are at rest. Never to be changed."""
-    root = common / "released"
-    project = Project(root=root, setting=setting)
+    """A project released once, stage by stage, for all workers; its stand-ins are at rest. Never to be changed.
+
+    Beside it lies ``before-<stage>`` for every stage: the project as it was just before that stage.
+    """
+    project = Project(root=common / "released", setting=setting)
     with filelock.FileLock(common / "released.lock"):
-        said = common / "released.txt"
-        if not said.is_file():
-            shutil.rmtree(root, ignore_errors=True)
-            committed(root, setting=setting)
-            ran = project.nox("-s", "release")
+        done = common / "released.txt"
+        if not done.is_file():
+            for folder in (project.root, *(_before(common, stage) for stage in STAGES)):
+                shutil.rmtree(folder, ignore_errors=True)
+            committed(project.root, setting=setting)
+            for stage in STAGES:
+                project.copy(_before(common, stage))
+                ran = project.nox("-s", stage, "--no-dependencies")
+                assert ran.code == 0, ran.output
+                assert ran.ended(stage) == "success", ran.output
             project.rest()
-            assert ran.code == 0, ran.output
-            said.write_text(ran.output, encoding="utf-8")
+            done.write_text("released\n", encoding="utf-8")
     return project
 
 
@@ -83,3 +91,22 @@ def released(original: Project, tmp_path: Path, setting: Setting) -> Iterator[Pr
     project = original.copy(tmp_path / "copy", setting=setting)
     yield project
     project.rest()
+
+
+@pytest.fixture
+def before(original: Project, common: Path, tmp_path: Path, setting: Setting) -> Iterator[Callable[[str], Project]]:
+    """A copy of the project as it was just before a stage ran for the first time."""
+    copies: list[Project] = []
+
+    def copy(stage: str) -> Project:
+        whole = Project(root=_before(common, stage), setting=original.setting)
+        copies.append(whole.copy(tmp_path / f"before-{stage}-{len(copies)}", setting=setting))
+        return copies[-1]
+
+    yield copy
+    for project in copies:
+        project.rest()
+
+
+def _before(common: Path, stage: str) -> Path:
+    return common / f"before-{stage}"

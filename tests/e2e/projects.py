@@ -9,7 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,19 @@ from typing import Any
 from hephaestus.release.directory import STAGES, ReleaseDirectory
 from hephaestus.worlds.hosting import Host, HostSilentError, living_host
 
-__all__ = ["REPOSITORY", "SUITE", "Project", "Ran", "Setting", "committed", "git", "running"]
+__all__ = [
+    "REPOSITORY",
+    "SUITE",
+    "Project",
+    "Ran",
+    "Setting",
+    "committed",
+    "environment",
+    "git",
+    "gone",
+    "running",
+    "until",
+]
 
 SUITE = Path(__file__).resolve().parents[2]
 REPOSITORY = "someone/tiny-thing"
@@ -199,8 +212,8 @@ class Project:
         module.write_text(module.read_text(encoding="utf-8") + f"\n{line}\n", encoding="utf-8")
 
     def copy(self, target: Path, *, setting: Setting | None = None) -> Project:
-        """The project as it lies there, release and stand-ins' state included, somewhere else."""
-        shutil.copytree(self.root, target, symlinks=True)
+        """The project as it lies there, release and stand-ins' state included, somewhere else; no host comes along."""
+        shutil.copytree(self.root, target, symlinks=True, ignore=shutil.ignore_patterns("host.json", "run", "*.lock"))
         return Project(root=target, setting=setting or self.setting, version=self.version)
 
     def rest(self) -> None:
@@ -211,7 +224,7 @@ class Project:
                 continue
             with contextlib.suppress(HostSilentError):
                 host.shut_down()
-            _await_end(host.pid)
+            assert until(lambda pid=host.pid: gone(pid)), f"the stand-ins of process {host.pid} did not end"  # type: ignore[misc]
 
     def _present(self) -> set[Path]:
         standins = self.root / "release" / "rehearsal" / "standins"
@@ -297,12 +310,11 @@ def gone(pid: int) -> bool:
     return not shown.stdout.strip() or shown.stdout.strip().startswith("Z")
 
 
-def _await_end(pid: int) -> None:
-    import threading
-
+def until(condition: Callable[[], bool], *, seconds: float = 60.0) -> bool:
+    """Whether ``condition`` came true in time; looked at every 50 ms."""
     pause = threading.Event()
-    for _ in range(1500):
-        if gone(pid):
-            return
-        pause.wait(0.02)
-    raise AssertionError(f"the stand-ins of process {pid} did not end")
+    for _ in range(int(seconds / 0.05)):
+        if condition():
+            return True
+        pause.wait(0.05)
+    return condition()

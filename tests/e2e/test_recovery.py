@@ -1,0 +1,164 @@
+"""What a rehearsal survives: faults of services, killed processes, two runs at once, parallel sessions."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from e2e.projects import Project, gone, running, until
+
+from hephaestus.release.directory import STAGES
+
+IDLE = {"HEPHAESTUS_STANDINS_IDLE": "1"}
+
+
+def sent_once(project: Project, index: str) -> None:
+    """Assert that an index was never sent other bytes under a name, and holds exactly dist/."""
+    digests = project.digests()
+    assert {(entry["filename"], entry["sha256"]) for entry in project.uploads(index)} == set(digests.items())
+    assert project.served(index) == digests
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["503@2", "stored-500", "stored-500@2", "reset", "stored-reset@2", "lag=3", "simple-503@2", "mint-html-500"],
+)
+def test_an_upload_survives_a_fault_of_the_index(before: Callable[[str], Project], fault: str) -> None:
+    """The upload meets one fault of PyPI and still ends with every file there once, with the bytes of dist/."""
+    project = before("upload-pypi")
+    ran = project.nox("-s", "upload-pypi", "--no-dependencies", "--", f"--fault=pypi:{fault}")
+    if ran.code != 0:
+        assert "next:" in ran.output, ran.output
+        assert "Traceback" not in ran.output.split("next:")[0].split("why:")[0]
+        ran = project.nox("-s", "upload-pypi", "--no-dependencies")
+    assert ran.code == 0, ran.output
+    sent_once(project, "pypi")
+
+
+@pytest.mark.parametrize("fault", ["sigstore:fulcio-500", "sigstore:rekor-500@2", "sigstore:tsa-down", "oidc:500"])
+def test_signing_after_a_fault_is_complete(before: Callable[[str], Project], fault: str) -> None:
+    """A fault while signing leaves nothing or everything; the same command afterwards signs all."""
+    project = before("sign")
+    built = project.files()
+    ran = project.nox("-s", "sign", "--no-dependencies", "--", f"--fault={fault}")
+    if ran.code != 0:
+        assert project.files() == built
+        assert "next:" in ran.output
+        ran = project.nox("-s", "sign", "--no-dependencies")
+    assert ran.code == 0, ran.output
+    assert len(project.files()) == len(built) + 3 + 2 + 1
+
+
+def test_a_fault_nobody_knows_is_refused(before: Callable[[str], Project]) -> None:
+    """A fault that is not written as the grammar wants is refused with one clear error, before anything is done."""
+    project = before("upload-pypi")
+    ran = project.nox("-s", "upload-pypi", "--no-dependencies", "--", "--fault=pypi")
+    assert ran.code == 1
+    assert "Traceback" not in ran.output
+    assert "pypi" in ran.output
+    assert project.uploads("pypi") == []
+
+
+def test_a_killed_host_is_replaced(before: Callable[[str], Project]) -> None:
+    """After kill -9 of the stand-ins' process the next command starts another over the same state."""
+    project = before("upload-pypi")
+    assert project.nox("-s", "build").code == 0
+    pid = project.host().pid
+    os.kill(pid, signal.SIGKILL)
+    assert until(lambda: gone(pid))
+    ran = project.nox("-s", "upload-pypi")
+    assert ran.code == 0, ran.output
+    assert project.host().pid != pid
+    sent_once(project, "pypi")
+    assert len(project.uploads("testpypi")) == 2
+
+
+def test_an_idle_host_ends_and_the_next_command_goes_on(before: Callable[[str], Project]) -> None:
+    """The stand-ins end when idle; a stage run afterwards finds all they kept."""
+    project = before("upload-pypi")
+    assert project.nox("-s", "build", env=IDLE).code == 0
+    pid = project.host().pid
+    assert until(lambda: gone(pid))
+    ran = project.nox("-s", "upload-pypi")
+    assert ran.code == 0, ran.output
+    assert ran.ended("upload-testpypi") == "skipped"
+    sent_once(project, "pypi")
+
+
+def test_a_bad_idle_time_is_refused(before: Callable[[str], Project]) -> None:
+    """HEPHAESTUS_STANDINS_IDLE that is no number of seconds is one clear error."""
+    ran = before("upload-pypi").nox("-s", "build", env={"HEPHAESTUS_STANDINS_IDLE": "soon"})
+    assert ran.code == 1
+    assert "HEPHAESTUS_STANDINS_IDLE is 'soon'" in ran.output
+    assert "next:" in ran.output
+
+
+def test_a_killed_run_leaves_no_process_and_no_work_folder(before: Callable[[str], Project], tmp_path: Path) -> None:
+    """After kill -9 of nox all its processes end by themselves, and the next run clears what it left and completes."""
+    project = before("sign")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    env = {**IDLE, "TMPDIR": str(temporary)}
+    with running(project, "-s", "sign", "--no-dependencies", env=env) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "sigstore" in line and line.startswith("  > "):
+                break
+        process.kill()
+    assert until(lambda: not _naming(project.root))
+    ran = project.nox("-s", "sign", "--no-dependencies", env=env)
+    assert ran.code == 0, ran.output
+    assert [path.name for path in temporary.iterdir() if path.name.startswith("hephaestus-")] == []
+    assert not (project.directory.path / ".staged").exists()
+
+
+def test_of_two_runs_at_once_one_waits(before: Callable[[str], Project]) -> None:
+    """Two runs of the same release at once both succeed, every file is sent once, and one said whom it waited for."""
+    project = before("upload-testpypi")
+    words = ("-s", "upload-pypi")
+    with running(project, *words) as first, running(project, *words) as second:
+        outputs = [process.communicate(timeout=300)[0] for process in (first, second)]
+        assert [first.returncode, second.returncode] == [0, 0], outputs
+    assert any("waiting for pid" in output for output in outputs)
+    for index in ("testpypi", "pypi"):
+        sent_once(project, index)
+        assert len(project.uploads(index)) == 2
+
+
+def test_the_chain_runs_in_parallel(before: Callable[[str], Project]) -> None:
+    """`nox -j2 -s release` completes the release: what needs an order keeps it."""
+    project = before("sign")
+    ran = project.nox("-j2", "-s", "release")
+    assert ran.code == 0, ran.output
+    assert project.stages() == list(STAGES)
+    assert project.receipt("github-release")["evidence"]["state"] == "published"
+    for index in ("testpypi", "pypi"):
+        sent_once(project, index)
+
+
+def test_a_run_ended_by_the_person_can_go_on(before: Callable[[str], Project]) -> None:
+    """Ctrl-C in the middle of an upload ends nox with 130 and leaves a release that the same command completes."""
+    project = before("upload-pypi")
+    with running(project, "-s", "upload-pypi", "--no-dependencies") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "twine upload" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=60)
+    assert process.returncode in (1, 130)
+    ran = project.nox("-s", "upload-pypi", "--no-dependencies")
+    assert ran.code == 0, ran.output
+    sent_once(project, "pypi")
+
+
+def _naming(root: Path) -> list[str]:
+    """The command lines of running processes that name a folder."""
+    shown = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout
+    return [line for line in shown.splitlines() if str(root) in line and "ps -eo" not in line]
