@@ -13,13 +13,14 @@ from stages.conftest import plain_world
 from stages.releases import IDENTITY, PROJECT, Spoilt, build, put, sdist, signatures, signing_world, wheel
 
 from hephaestus.release.errors import ReleaseError
+from hephaestus.stages.build import BuildStage
 from hephaestus.stages.check import CheckStage
 from hephaestus.stages.runner import run_stage
 from hephaestus.stages.sign import SignDistributions
 from hephaestus.stages.stage import Context, Stage
 from hephaestus.stages.verification import Proof
 from hephaestus.standins.sigstore import Serving
-from hephaestus.worlds.world import ChildKind
+from hephaestus.worlds.world import ChildKind, DirtyPolicy, Policy, TagPolicy
 
 MakeContext = Callable[[Case, str], Context]
 
@@ -140,6 +141,30 @@ def test_sign_refuses(case: Case, made: MakeContext, sigstore_faults: Callable[.
     sigstore_faults(*case.change.get("faults", ()))
     holds(case, refused(SignDistributions(), context))
     assert not (context.directory.path / "bundles").exists()
+
+
+@pytest.mark.parametrize("case", cases("build"), ids=str)
+def test_build_refuses(
+    case: Case, commit: Callable[..., Path], context_of: Callable[..., Context], empty_index: str, tmp_path: Path
+) -> None:
+    """build names what is wrong in the example and leaves no distribution."""
+    project = case.change.get("project", {})
+    root = commit(
+        {
+            **PROJECT,
+            "pyproject.toml": f"{PROJECT['pyproject.toml']}\n{project.get('extra', '')}",
+            "tiny.py": (Path(__file__).parent / "tiny_backend.py").read_text(encoding="utf-8"),
+            ".gitignore": "release/\n",
+            **project.get("files", {}),
+        }
+    )
+    for name, text in project.get("later", {}).items():
+        (root / name).write_text(text, encoding="utf-8")
+    strict = Policy(dirty=DirtyPolicy.REFUSE, tag=TagPolicy.REQUIRED) if case.change.get("strict") else None
+    world = plain_world(tmp_path, simple=empty_index, policy=strict)
+    context = context_of(root, lock="build", world=world)
+    holds(case, refused(BuildStage(), context))
+    assert not context.directory.dist.exists()
 
 
 def test_every_example_is_collected_by_somebody() -> None:
