@@ -12,12 +12,13 @@ _LOCKS = Path("dev")
 
 
 def development_sessions() -> None:
-    """Register lint, types, tests and lock."""
+    """Register lint, types, tests, bench and lock."""
     nox.session(name="lint", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(lint)
     nox.session(name="types", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(types)
     nox.session(name="tests", venv_backend="uv|virtualenv", reuse_venv=True, requires=["lint", "types"], default=False)(
         tests
     )
+    nox.session(name="bench", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(bench)
     nox.session(name="lock", python=False, default=False)(lock)
 
 
@@ -39,6 +40,12 @@ def tests(session: nox.Session) -> None:
     """Run the whole test suite; arguments after `--` go to pytest."""
     _install(session, "tests")
     session.run("python", "-m", "pytest", *(session.posargs or ["-n", "2", "--dist", "worksteal"]))
+
+
+def bench(session: nox.Session) -> None:
+    """Measure what a release costs beside the bare tools it runs (`-- --help`; docs/benchmark.md)."""
+    _install(session, "tests")
+    session.run("python", "-m", "dev.bench", *session.posargs)
 
 
 def lock(session: nox.Session) -> None:
