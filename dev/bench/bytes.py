@@ -35,9 +35,10 @@ def product(folder: Path, target: Path) -> Mapping[str, str]:
     with directory.staging("wheelhouse") as staging:
         with staging.path("wheelhouse/p-1-wheelhouse.tar.gz").open("xb") as stream:
             packed = write_archive(stream, {path.name: path for path in folder.iterdir()}, epoch=1)
+        staging.digests["wheelhouse/p-1-wheelhouse.tar.gz"] = packed.digest
         render_sums({member.name: member.digest for member in packed.members})
         directory.commit(staging, receipt)
-    return directory.manifest()
+    return directory.manifest()  # read back from the receipt
 
 
 def bare(folder: Path, target: Path) -> Mapping[str, str]:

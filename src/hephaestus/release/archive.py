@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.names import unfit_member_name
@@ -24,7 +24,8 @@ from hephaestus.release.names import unfit_member_name
 __all__ = ["ArchiveNotWritten", "Member", "Packed", "write_archive"]
 
 _STORED = 0xFFFF  # the most bytes one stored block can hold (RFC 1951, section 3.2.4)
-_READ = 16 * _STORED  # whole blocks, so that no block depends on how the system cuts its reads
+_FRAME = struct.calcsize("<BHH")  # what stands before the bytes of each: last or not, their number, its complement
+_BLOCKS = 16  # so many are read and written at a time; where a file is cut does not depend on it
 _RECORD = tarfile.RECORDSIZE
 _GZIP_HEADER = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])  # no flags, no time, unknown system (RFC 1952)
 
@@ -109,15 +110,8 @@ def _pack(out: _StoredGzip, name: str, file: Path | bytes, *, size: int, epoch: 
         out.write(file)
         taken = len(file)
     else:
-        buffer = bytearray(_READ)
-        view = memoryview(buffer)
         with file.open("rb", buffering=0) as source:
-            while count := _fill(source, view):
-                digest.update(view[:count])
-                out.write(view[:count])
-                taken += count
-                if taken > size:
-                    break
+            taken = out.take(source, digest, most=size)
     if taken != size:
         raise ArchiveNotWritten(member=name, problem=f"had {size} bytes and then {taken}: it changed while it was read")
     out.write(bytes(-size % tarfile.BLOCKSIZE))
@@ -132,6 +126,13 @@ def _fill(source: FileIO, view: memoryview) -> int:
     return filled
 
 
+class Digest(Protocol):
+    """What a hash takes."""
+
+    def update(self, data: memoryview, /) -> None:
+        """Hash ``data`` as well."""
+
+
 class _StoredGzip:
     """A gzip stream of stored blocks. ``taken`` and ``written`` count bytes in and out; ``digest`` is of the latter."""
 
@@ -141,7 +142,29 @@ class _StoredGzip:
         self.taken = 0
         self.written = 0
         self.digest = hashlib.sha256()
+        self._buffer = memoryview(bytearray(_BLOCKS * (_FRAME + _STORED)))
         self._emit(_GZIP_HEADER)
+
+    def take(self, source: FileIO, digest: Digest, *, most: int) -> int:
+        """Write what ``source`` holds as blocks, all full but the last; how many bytes, also told to ``digest``.
+
+        Each block is read into its place among the frames, so nothing is copied. Ends early beyond ``most`` bytes.
+        """
+        taken, count = 0, _STORED
+        while count == _STORED and taken <= most:
+            end = 0
+            while count == _STORED and end < len(self._buffer):
+                place = self._buffer[end + _FRAME : end + _FRAME + _STORED]
+                if not (count := _fill(source, place)):
+                    break
+                struct.pack_into("<BHH", self._buffer, end, 0, count, count ^ _STORED)
+                digest.update(place[:count])
+                self._crc = zlib.crc32(place[:count], self._crc)
+                taken += count
+                end += _FRAME + count
+            self._emit(self._buffer[:end])
+        self.taken += taken
+        return taken
 
     def write(self, data: bytes | memoryview) -> None:
         """Write ``data`` as blocks of its own, all full but the last."""
@@ -159,7 +182,7 @@ class _StoredGzip:
         self._emit(struct.pack("<BHH", 1, 0, _STORED))
         self._emit(struct.pack("<II", self._crc, self.taken & 0xFFFFFFFF))
 
-    def _emit(self, data: bytes) -> None:
+    def _emit(self, data: bytes | memoryview) -> None:
         self.digest.update(data)
         self._stream.write(data)
         self.written += len(data)

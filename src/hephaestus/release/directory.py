@@ -12,13 +12,13 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hephaestus.release.boundary import boundary
 from hephaestus.release.errors import Finding, ReleaseError
 from hephaestus.release.files import TEMPORARY_PREFIX, NotWritableError, place, sync_folder, write_text
-from hephaestus.release.manifest import compare, digest_of
+from hephaestus.release.manifest import compare, digest_of, settled_digest
 from hephaestus.release.receipts import Receipt, ReceiptError
 
 __all__ = ["STAGES", "DirectoryDamagedError", "ReleaseDirectory"]
@@ -61,10 +61,15 @@ class DirectoryDamagedError(ReleaseError):
 
 @dataclass(frozen=True, kw_only=True)
 class Staging:
-    """A transaction in progress: ``folder`` takes the outputs at their paths within the release directory."""
+    """A transaction in progress: ``folder`` takes the outputs at their paths within the release directory.
+
+    ``digests`` may hold the ``sha256:<hex>`` of outputs that were hashed while they were written; the others are
+    read once more when they are put into place.
+    """
 
     stage: str
     folder: Path
+    digests: dict[str, str] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
         """Where the output ``name`` is to be written; its folder exists."""
@@ -135,7 +140,7 @@ class ReleaseDirectory:
             ):
                 continue
             regular = path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1
-            present[name] = digest_of(path) if regular else None
+            present[name] = settled_digest(path) if regular else None
         return compare(expected, self.path, present=present)
 
     def _walk(self) -> Iterator[Path]:
@@ -177,7 +182,8 @@ class ReleaseDirectory:
         """
         files = staging.folder / "files"
         made = sorted(path for path in files.rglob("*") if path.is_file()) if files.is_dir() else []
-        outputs = {path.relative_to(files).as_posix(): digest_of(path) for path in made}
+        names = {path.relative_to(files).as_posix(): path for path in made}
+        outputs = {name: staging.digests.get(name) or digest_of(path) for name, path in names.items()}
         for path in made:
             _sync_file(path)
         complete = replace(receipt, outputs={**receipt.outputs, **outputs})

@@ -7,17 +7,31 @@ receipts say was put out, which the release directory is held against.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from hephaestus.release.errors import Finding, ReleaseError
 
-__all__ = ["ManifestError", "digest_of", "manifest_digest", "parse_sums", "render_sums", "unsafe_path"]
+__all__ = [
+    "ManifestError",
+    "digest_of",
+    "manifest_digest",
+    "parse_sums",
+    "render_sums",
+    "settled_digest",
+    "unsafe_path",
+]
 
 # Coreutils parts digest and name by two characters; others write one space or a tab.
 _LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64})(?: [ *]|[ \t]+\*?)(?P<name>.+)\Z", re.DOTALL)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+#: Longer than the steps of any file system's clock (FAT has 2 s), in nanoseconds.
+_STILL_NS = 3_000_000_000
+_SETTLED: dict[tuple[int, ...], str] = {}
 
 
 class ManifestError(ReleaseError):
@@ -36,6 +50,25 @@ def digest_of(path: Path) -> str:
     """``sha256:<64 hex>`` of a file's bytes, read in blocks; raises OSError."""
     with path.open("rb") as stream:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+def settled_digest(path: Path) -> str:
+    """``digest_of``, but a file that this process has hashed and nobody has touched since is not read again.
+
+    Ten sessions of one run hold the same directory against its receipts. Untouched means: same inode, size and
+    times, the time of the last status change among them, which no program can set; and it lay still for longer than
+    any file system's clock is coarse before it was hashed. Where there is no such time (Windows) it is always read.
+    Raises OSError.
+    """
+    told = path.stat(follow_symlinks=False)
+    key = (told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns)
+    if key in _SETTLED:
+        return _SETTLED[key]
+    begun = time.time_ns()
+    digest = digest_of(path)
+    if os.name == "posix" and max(told.st_ctime_ns, told.st_mtime_ns) + _STILL_NS < begun:
+        _SETTLED[key] = digest
+    return digest
 
 
 def unsafe_path(name: str) -> str | None:

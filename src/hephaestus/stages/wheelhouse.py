@@ -126,6 +126,7 @@ class WheelhouseStage(Stage):
         archive = staging.path(f"wheelhouse/{name}")
         context.narrator.step(f"packing {len(wheels)} wheels into {name}")
         packed = _pack(context, archive, wheels)
+        staging.digests[f"wheelhouse/{name}"] = packed.digest
         digest = packed.digest.removeprefix("sha256:")
         staging.path(f"wheelhouse/{name}.sha256").write_text(f"{digest}  {name}\n", encoding="utf-8", newline="\n")
         context.narrator.step("writing the bill of materials")
