@@ -153,8 +153,10 @@ def test_a_living_process_of_that_id_is_not_enough(tmp_path: Path, start: Hosts)
     for change in ({"pid": os.getpid()}, {"secret": "guess"}, {"code": "x"}):
         (other / "host.json").write_text(json.dumps({**told, **change}))
         assert living_host(other) is None
+    # All of it true, but of another folder: what a copied project does must not act on the original's stand-ins.
     (other / "host.json").write_text(json.dumps(told))
-    assert living_host(other) is not None
+    assert living_host(other) is None
+    assert living_host(host.state) is not None
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "null", '{"pid": 1', '{"pid": 1, "ports": 3}', "\0"])

@@ -61,6 +61,6 @@ def provision(session: nox.Session, lock: Lock, *, env: Mapping[str, str]) -> Pa
     except CommandFailed as error:
         raise EnvironmentNotMadeError(lock=lock.name, output=error.reason or "") from error
     if session._runner.global_config.no_install:  # noqa: SLF001
-        raise NotIsolatedError(stage=lock.name, flag="--no-install")
+        raise NotIsolatedError(stage=session.name, flag="--no-install")
     complete.write_text(f"{lock.digest}\n", encoding="utf-8")
     return python

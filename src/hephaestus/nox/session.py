@@ -23,7 +23,29 @@ if TYPE_CHECKING:
     from hephaestus.stages.stage import Stage
     from hephaestus.worlds.opening import Opened
 
-__all__ = ["finish", "run"]
+__all__ = ["IncompleteError", "PublishNotBuiltError", "finish", "run"]
+
+
+class IncompleteError(ReleaseError):
+    """Raised when ``release`` is asked to end well while stages are missing: ``--no-dependencies`` left them out."""
+
+    def __init__(self, *, stages: list[str]) -> None:
+        super().__init__(
+            what=f"release: {', '.join(stages)} not done for this version",
+            why="`release` does nothing itself; run without its stages it would call a release whole that is not",
+            next_step="`nox -s release`, without `--no-dependencies`",
+        )
+
+
+class PublishNotBuiltError(ReleaseError):
+    """Raised for ``--publish`` and HEPHAESTUS_PUBLISH=1: sessions cannot open the real world yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="publishing from a session is not part of this version; nothing was changed and nothing was sent",
+            why="a rehearsal in its place would leave receipts that look like a release",
+            next_step="`nox -s release` rehearses the same chain; unset HEPHAESTUS_PUBLISH if it is set",
+        )
 
 
 def run(session: nox.Session, make: Callable[[], Stage]) -> None:
@@ -59,8 +81,12 @@ def finish(session: nox.Session) -> None:
     try:
         request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
         project = read_project(Path.cwd())
+        if request.publish:
+            raise PublishNotBuiltError
         directory = _root(project, request).directory(project.version)
-        told = summary.summarize(project, directory, world="publish" if request.publish else "rehearsal")
+        told = summary.summarize(project, directory, world="rehearsal")
+        if told["next"]:
+            raise IncompleteError(stages=[stage["stage"] for stage in told["stages"] if stage["state"] != "done"])
         summary.write(told, directory)
     except HelpAsked as asked:
         session.skip(f"\n{asked}")
@@ -81,6 +107,8 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
     from hephaestus.worlds.children import installer
     from hephaestus.worlds.opening import open_rehearsal
 
+    if request.publish:
+        raise PublishNotBuiltError
     root = _root(project, request)
     terminal = Terminal(stage=stage.name)
     with root.lock(project.version, waiting=lambda owner: terminal.step(f"waiting for {owner}")):
@@ -163,8 +191,16 @@ def _sweep() -> None:
     """Remove what killed runs of this user left in the temporary folder."""
     for folder in Path(tempfile.gettempdir()).glob("hephaestus-*-*"):
         pid = folder.name.split("-")[1]
-        if pid.isdecimal() and not _alive(int(pid)) and folder.owner() == Path.home().owner():
+        if pid.isdecimal() and not _alive(int(pid)) and _ours(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ours(folder: Path) -> bool:
+    """Whether a folder is this user's; one that another run has just removed is nobody's."""
+    try:
+        return not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def _alive(pid: int) -> bool:

@@ -15,6 +15,7 @@ __all__ = ["SCHEMA", "Receipt", "ReceiptError", "key_of"]
 
 #: The schema number this code writes and the only one it reads.
 SCHEMA = 1
+_DIGEST = "digest"
 
 
 class ReceiptError(ReleaseError):
@@ -53,9 +54,13 @@ class Receipt:
     schema: int = SCHEMA
 
     def render(self) -> str:
-        """The JSON text: indented, LF, keys in the order of the design."""
+        """The JSON text: indented, LF, keys in the order of the design, last a digest over all the others.
+
+        The digest is no signature: it tells a receipt that was damaged or edited, as a file's digest does.
+        """
         data = asdict(self)
-        return json.dumps({"schema": data.pop("schema"), **data}, indent=1, ensure_ascii=False) + "\n"
+        plain = json.loads(json.dumps({"schema": data.pop("schema"), **data}))
+        return json.dumps({**plain, _DIGEST: key_of(**plain)}, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def parse(cls, text: str, *, source: str) -> Receipt:
@@ -71,6 +76,8 @@ class Receipt:
             raise ReceiptError(source=source, problem=problem)
         if problem := _shape(data):
             raise ReceiptError(source=source, problem=problem)
+        if data.pop(_DIGEST) != key_of(**data):
+            raise ReceiptError(source=source, problem="is not as it was written: its digest does not fit")
         return cls(**data)
 
 
@@ -96,6 +103,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "tools": dict,
     "commands": list,
     "evidence": dict,
+    _DIGEST: str,
 }
 
 

@@ -42,13 +42,16 @@ def summarize(
             "why": redact(error.why),
             "next": redact(error.next_step),
         }
-    stages = [_stage(stage, receipts.get(stage), manifest, failures) for stage in STAGES]
+    stages: list[dict[str, Any]] = [_stage(stage, receipts.get(stage), manifest, failures) for stage in STAGES]
+    for told in stages:
+        if told["state"] == "not done" and (reason := _left_out(told["stage"], project, receipts)):
+            told.update(state="left out", reason=reason)
     build = receipts.get("build")
     files = [
         {"path": path, "sha256": digest.removeprefix("sha256:"), "size": _size(directory.path / path)}
         for path, digest in manifest.items()
     ]
-    missing = [stage["stage"] for stage in stages if stage["state"] != "done"]
+    missing = [stage["stage"] for stage in stages if stage["state"] not in _SETTLED]
     return {
         "schema": 1,
         "project": project.normalized,
@@ -65,7 +68,20 @@ def summarize(
     }
 
 
+def _left_out(stage: str, project: Project, receipts: Mapping[str, Receipt]) -> str:
+    """Why policy leaves a stage out of this release, or an empty string."""
+    if stage == "upload-pypi" and project.prerelease and not project.config.prerelease_to_pypi:
+        return "a pre-release goes to Test PyPI only"
+    uploaded = receipts.get("upload-testpypi")
+    if stage == "smoke" and uploaded is not None and project.config.testpypi == "optional":
+        state = str(uploaded.evidence.get("state", ""))
+        return f"Test PyPI was {state}" if state.startswith("unavailable") else ""
+    return ""
+
+
 _FILE = "summary.json"
+#: States in which a stage has nothing left to do.
+_SETTLED = ("done", "left out")
 _SERVICES = {"upload-testpypi": "Test PyPI", "upload-pypi": "PyPI", "github-release": "GitHub"}
 
 
@@ -85,7 +101,7 @@ def render(summary: Mapping[str, Any]) -> str:
     lines += [
         f"  {stage['stage']:16} {stage['state']:9} {stage['seconds']:7.1f} s"
         if stage["state"] == "done"
-        else f"  {stage['stage']:16} {stage['state']}"
+        else f"  {stage['stage']:16} {': '.join(stage[key] for key in ('state', 'reason') if key in stage)}"
         for stage in summary["stages"]
     ]
     lines += ["", f"  next: {summary['next']}" if summary["next"] else "  complete: nothing is left to do", ""]
@@ -95,7 +111,7 @@ def render(summary: Mapping[str, Any]) -> str:
 def brief(summary: Mapping[str, Any]) -> str:
     """Where the release stands, after a failure: what is done, what the services have, the next command."""
     done = [stage["stage"] for stage in summary["stages"] if stage["state"] == "done"]
-    open_ = [stage["stage"] for stage in summary["stages"] if stage["state"] != "done"]
+    open_ = [stage["stage"] for stage in summary["stages"] if stage["state"] not in _SETTLED]
     services = [f"{label} {_state(summary, stage)}" for stage, label in _SERVICES.items()]
     return "\n".join(
         [
@@ -119,7 +135,7 @@ def _state(summary: Mapping[str, Any], stage: str) -> str:
     if stage in summary["failures"]:
         return "failed"
     if evidence is None:
-        return "not done"
+        return next(str(told["state"]) for told in summary["stages"] if told["stage"] == stage)
     return str(evidence.get("state", "done"))
 
 

@@ -13,7 +13,7 @@ from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.versions import next_version
 from hephaestus.services.errors import ServiceError
 from hephaestus.stages.stage import Context
-from hephaestus.worlds.world import Index
+from hephaestus.worlds.world import Index, TestPyPIPolicy
 
 __all__ = ["Ask", "SealedError", "Seals", "ask_index", "hold_seals", "inquire", "sealed", "sealing_findings"]
 
@@ -77,13 +77,19 @@ def ask_index(index: Index, name: str, version: str) -> dict[str, str]:
 
 
 def inquire(context: Context, *, ask: Ask = ask_index) -> Seals:
-    """Ask every index of this world; one that cannot be asked is recorded, not raised."""
+    """Ask every index of this world; one that cannot be asked is recorded, not raised.
+
+    Where policy makes Test PyPI optional, its silence is only said: it must not stop what it would not stop later.
+    """
     files: dict[str, Mapping[str, str]] = {}
     unanswered: dict[str, ReleaseError] = {}
     for name, index in context.world.indexes.items():
         try:
             files[name] = dict(ask(index, context.project.normalized, context.project.version))
         except ServiceError as error:
+            if name == "testpypi" and context.world.policy.testpypi is TestPyPIPolicy.OPTIONAL:
+                context.narrator.warn(f"{name} does not answer; passed over because the policy makes it optional")
+                continue
             unanswered[name] = error
     return Seals(files=files, unanswered=unanswered)
 

@@ -79,7 +79,7 @@ class HostProcess:
         self._faults = Faults()
         self._journal = Journal(state / "journal.jsonl", clock=clock)
         self._services = services
-        self._about = {"pid": os.getpid(), "code": code, "configuration": configuration}
+        self._about = {"pid": os.getpid(), "code": code, "configuration": configuration, "state": str(state.resolve())}
         self._clock = clock
 
     def stop(self) -> None:

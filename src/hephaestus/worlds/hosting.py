@@ -118,12 +118,16 @@ class Host:
         return self.state / "tls" / "authority.pem"
 
     def living(self) -> bool:
-        """Whether the process behind these addresses answers, knows our secret, and is the one it was."""
+        """Whether the process behind these addresses answers, knows our secret, is the one it was, and serves us.
+
+        The state folder may be a copy of another one, addresses included: what the copy does must not act there.
+        """
         try:
             about = self.ask("GET", "/ping")
         except HostSilentError:
             return False
-        return about.get("pid") == self.pid and about.get("code") == self.code
+        told = (about.get("pid"), about.get("code"), about.get("state"))
+        return told == (self.pid, self.code, str(self.state.resolve()))
 
     def jobs(self, identity: Mapping[str, Any], environments: Sequence[str]) -> dict[str, dict[str, str]]:
         """The variables that make a child a workflow job of ``identity``, per deployment environment (``-``: none)."""
