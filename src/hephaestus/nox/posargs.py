@@ -74,7 +74,6 @@ def parse(words: Sequence[str], *, environ: Mapping[str, str], invoked_from: Pat
             prebuilt=prebuilt,
             tag=given.tag,
             keep_work=given.keep_work,
-            verbose=given.verbose,
         ),
         publish=publish,
         keep_world=given.keep_world,
@@ -136,5 +135,4 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep-work", action="store_true", help="keep each stage's temporary folder and say where it is"
     )
-    parser.add_argument("--verbose", action="store_true", help="show what the tools print")
     return parser

@@ -46,7 +46,6 @@ class Options:
     prebuilt: Path | None = None
     tag: str = ""
     keep_work: bool = False
-    verbose: bool = False
 
     def forces(self, stage: str) -> bool:
         """Whether ``stage`` is to run although nothing changed."""
