@@ -15,7 +15,7 @@ from hephaestus.stages.indexes import asking, http_client
 from hephaestus.stages.proofs import outputs_of
 from hephaestus.stages.publication import IndexState, asset_files, github_client, index_states, required_indexes
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
-from hephaestus.stages.verification import Proof, verify
+from hephaestus.stages.verification import Proof, bundle_of, verify
 
 __all__ = ["Line", "NotVerifiedError", "VerifyStage"]
 
@@ -44,7 +44,7 @@ class NotVerifiedError(ReleaseError):
         super().__init__(
             what=f"verify: {len(bad)} of {len(lines)} lines do not hold",
             why="a release is done when every service serves exactly the manifest's bytes",
-            details=[line.text() for line in lines],
+            details=[line.text() for line in bad],
             next_step=next_step,
         )
 
@@ -76,7 +76,7 @@ class VerifyStage(Stage):
     def act(self, context: Context, staging: Staging) -> Evidence:
         """The table; raises NotVerifiedError unless every line holds."""
         del staging
-        lines = [*self._served(context), *self._attested(context), *self._bundled(context)]
+        lines = [*self._served(context), *self._proven(context)]
         for line in lines:
             context.narrator.step(line.text())
         if any(line.state != PASS for line in lines):
@@ -115,52 +115,51 @@ class VerifyStage(Stage):
         ]
         return lines
 
-    def _attested(self, context: Context) -> list[Line]:
-        """Every attestation the indexes serve, at least one a file, verified with workflow and tag pinned."""
+    def _proven(self, context: Context) -> list[Line]:
+        """Every bundle and every attestation the indexes serve, verified in one go with workflow and tag pinned."""
+        bundles, lines = self._bundles(context)
+        attestations, more = self._attestations(context)
+        claims = [*bundles, *attestations]
+        results = verify(context, [proof for _, _, proof in claims]) if claims else []
+        for (where, subject, _), result in zip(claims, results, strict=True):
+            state = PASS if result["ok"] else FAIL
+            lines.append(Line(where=where, subject=subject, state=state, why=str(result["reason"])))
+        return [*lines, *more]
+
+    def _bundles(self, context: Context) -> tuple[list[tuple[str, str, Proof]], list[Line]]:
+        """The bundles GitHub serves are ours byte for byte (a line of its own says so), so ours are verified."""
+        here = context.directory.path
+        signed = {**outputs_of(context, "sign", below="bundles/"), **outputs_of(context, "sign-wheelhouse")}
+        claims = []
+        for path in [*outputs_of(context, "build"), *outputs_of(context, "wheelhouse")]:
+            bundle = bundle_of(Path(path).name)
+            if bundle in signed:
+                proof = Proof(file=here / path, proof=here / bundle, kind="bundle")
+                claims.append(("bundles", proof.proof.name, proof))
+        absent = [] if claims else [Line(where="bundles", subject="Sigstore bundles", state=ABSENT)]
+        return claims, absent
+
+    def _attestations(self, context: Context) -> tuple[list[tuple[str, str, Proof]], list[Line]]:
+        """What the indexes serve: at least one a file (pypi-attestations passes on none: facts, sigstore 4)."""
+        claims: list[tuple[str, str, Proof]] = []
         lines: list[Line] = []
-        proofs: list[tuple[str, Proof]] = []
         for index in required_indexes(context):
             try:
                 with asking(context, index) as client:
                     for file in client.release_files(context.project.normalized, context.project.version):
                         found = _attestations(client.provenance(file) or {})
+                        subject = f"attestation of {file.filename}"
                         if not found:
-                            lines.append(Line(where=index, subject=f"attestation of {file.filename}", state=ABSENT))
+                            lines.append(Line(where=index, subject=subject, state=ABSENT))
                         for number, attestation in enumerate(found):
                             path = context.work / index / f"{file.filename}.{number}.attestation"
                             path.parent.mkdir(parents=True, exist_ok=True)
                             path.write_text(json.dumps(attestation), encoding="utf-8")
                             local = context.directory.dist / file.filename
-                            proofs.append((index, Proof(file=local, proof=path, kind="attestation")))
+                            claims.append((index, subject, Proof(file=local, proof=path, kind="attestation")))
             except ServiceError as error:
                 lines.append(Line(where=index, subject="attestations", state=FAIL, why=error.what))
-        results = verify(context, [proof for _, proof in proofs]) if proofs else []
-        for (index, proof), result in zip(proofs, results, strict=True):
-            state = PASS if result["ok"] else FAIL
-            subject = f"attestation of {proof.file.name}"
-            lines.append(Line(where=index, subject=subject, state=state, why=str(result["reason"])))
-        return lines
-
-    def _bundled(self, context: Context) -> list[Line]:
-        """The bundles GitHub serves are ours byte for byte (see above); here they are verified."""
-        here = context.directory.path
-        signed = {**outputs_of(context, "sign", below="bundles/"), **outputs_of(context, "sign-wheelhouse")}
-        proofs = []
-        for path in [*outputs_of(context, "build"), *outputs_of(context, "wheelhouse")]:
-            bundle = f"bundles/{Path(path).name}.sigstore.json"
-            if bundle in signed:
-                proofs.append(Proof(file=here / path, proof=here / bundle, kind="bundle"))
-        if not proofs:
-            return [Line(where="bundles", subject="Sigstore bundles", state=ABSENT)]
-        return [
-            Line(
-                where="bundles",
-                subject=str(result["proof"]),
-                state=PASS if result["ok"] else FAIL,
-                why=str(result["reason"]),
-            )
-            for result in verify(context, proofs)
-        ]
+        return claims, lines
 
     def _way_on(self, context: Context) -> str:
         lacking = [
