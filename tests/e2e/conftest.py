@@ -66,18 +66,22 @@ def make(tmp_path: Path, setting: Setting) -> Iterator[Callable[..., Project]]:
 def original(common: Path, setting: Setting) -> Project:
     """A project released once, stage by stage, for all workers; its stand-ins are at rest. Never to be changed.
 
-    Beside it lies ``before-<stage>`` for every stage: the project as it was just before that stage.
+    Beside it lie ``before-<stage>`` for every stage, the project as it was just before that stage, and
+    ``trace-<stage>.txt``, the boundaries that stage passed.
     """
     project = Project(root=common / "released", setting=setting)
     with filelock.FileLock(common / "released.lock"):
         done = common / "released.txt"
         if not done.is_file():
+            for trace in common.glob("trace-*.txt"):
+                trace.unlink()
             for folder in (project.root, *(_before(common, stage) for stage in STAGES)):
                 shutil.rmtree(folder, ignore_errors=True)
             committed(project.root, setting=setting)
             for stage in STAGES:
                 project.copy(_before(common, stage))
-                ran = project.nox("-s", stage, "--no-dependencies")
+                trace = common / f"trace-{stage}.txt"
+                ran = project.nox("-s", stage, "--no-dependencies", "--", f"--fault=trace:{trace}")
                 assert ran.code == 0, ran.output
                 assert ran.ended(stage) == "success", ran.output
             project.rest()

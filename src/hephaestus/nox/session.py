@@ -150,7 +150,9 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
             else:
                 shutil.rmtree(work, ignore_errors=True)
         terminal.ended(outcome)
-        if outcome.state == "done":
+        if outcome.state == "done" or (
+            outcome.state == "skipped" and not summary.current(opened.directory, stage.name)
+        ):
             told = summary.summarize(project, opened.directory, world=opened.world.label)
             summary.write(told, opened.directory)
         return outcome

@@ -16,7 +16,7 @@ from hephaestus.release.receipts import Receipt
 from hephaestus.report.terminal import human_size
 from hephaestus.toolchain.redaction import redact
 
-__all__ = ["brief", "render", "summarize", "write"]
+__all__ = ["brief", "current", "render", "summarize", "write"]
 
 
 def summarize(
@@ -128,6 +128,15 @@ def write(summary: Mapping[str, Any], directory: ReleaseDirectory) -> Path:
     path = directory.path / _FILE
     write_text(path, json.dumps(summary, indent=1) + "\n")
     return path
+
+
+def current(directory: ReleaseDirectory, stage: str) -> bool:
+    """Whether ``summary.json`` was written after the receipt of ``stage``; a kill may have come between the two."""
+    try:
+        written = (directory.path / _FILE).stat().st_mtime_ns
+        return written >= (directory.path / "receipts" / f"{stage}.json").stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 def _state(summary: Mapping[str, Any], stage: str) -> str:
