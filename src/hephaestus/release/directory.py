@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from hephaestus.release.boundary import boundary
@@ -98,7 +99,7 @@ class ReleaseDirectory:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise ReceiptError(source=f"{_RECEIPTS}/{path.name}", problem=f"cannot be read ({error})") from error
-        receipt = Receipt.parse(text, source=f"{_RECEIPTS}/{path.name}")
+        receipt = _parsed(text, source=f"{_RECEIPTS}/{path.name}")
         if receipt.stage != stage:
             problem = f"is the receipt of {receipt.stage}"
             raise ReceiptError(source=f"{_RECEIPTS}/{path.name}", problem=problem)
@@ -249,6 +250,12 @@ class ReleaseDirectory:
         staged = self.path / _STAGED
         if staged.is_dir() and not any(staged.iterdir()):
             staged.rmdir()
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, *, source: str) -> Receipt:
+    """The receipt of that text: ten sessions of one run ask for the same ten receipts many times over."""
+    return Receipt.parse(text, source=source)
 
 
 def _sync_file(path: Path) -> None:

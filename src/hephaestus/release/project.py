@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def read_project(root: Path) -> Project:
     """Read ``root/pyproject.toml``; raises ProjectError, ConfigurationError."""
     path = root / "pyproject.toml"
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _read(root, path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ProjectError(
             what=f"{path.name} does not exist here",
@@ -89,6 +90,12 @@ def read_project(root: Path) -> Project:
             why="name, version and release configuration stand there",
             next_step=f"mend {path.name}; every TOML checker names the same place",
         ) from error
+
+
+@lru_cache(maxsize=8)
+def _read(root: Path, text: str) -> Project:
+    """The project of that text: every session of a run reads the same one."""
+    data = tomllib.loads(text)
     table = _table(data, "project")
     name = _name(table)
     version = _version(table)

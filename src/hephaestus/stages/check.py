@@ -18,9 +18,7 @@ from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.manifest import ManifestError, parse_sums
 from hephaestus.release.metadata import BrokenDistribution, distribution_kind
 from hephaestus.release.receipts import Receipt
-from hephaestus.release.sdist_contents import SdistContents, compare_sdist, sdist_findings, sdist_members, tree_members
 from hephaestus.release.source import Source, SourceError, export, read_source
-from hephaestus.stages.predecessor import last_publication
 from hephaestus.stages.proofs import distributions, outputs_of, unproven
 from hephaestus.stages.rules import all_findings
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
@@ -78,6 +76,8 @@ class CheckStage(Stage):
 
     def act(self, context: Context, staging: Staging) -> Evidence:
         """Look at everything; raises CheckFailed with all findings when one is an error."""
+        from hephaestus.stages.predecessor import last_publication  # what a skipped check does not pay for
+
         del staging
         paths = [context.directory.path / path for path in distributions(context)]
         proofs, findings = _proofs(context, paths)
@@ -228,6 +228,8 @@ def _sums(context: Context, paths: Sequence[Path]) -> list[Finding]:
 
 def _sdists(context: Context, paths: Sequence[Path]) -> tuple[dict[str, Any], list[Finding]]:
     """Hold every sdist against the commit that was built."""
+    from hephaestus.release.sdist_contents import compare_sdist, sdist_findings, sdist_members, tree_members
+
     sdists = [path for path in paths if distribution_kind(path.name) == "sdist"]
     build = context.directory.receipt("build")
     if not sdists:
@@ -251,7 +253,7 @@ def _sdists(context: Context, paths: Sequence[Path]) -> tuple[dict[str, Any], li
         except BrokenDistribution as error:
             findings.append(Finding(code="sdist-unreadable", subject=path.name, message=error.reason))
             continue
-        contents: SdistContents = compare_sdist(expected, members)
+        contents = compare_sdist(expected, members)
         compared[path.name] = asdict(contents)
         findings += sdist_findings(path.name, contents, kept=members)
     return compared, findings

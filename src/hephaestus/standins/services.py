@@ -6,9 +6,11 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hephaestus.standins.http import Handler
+if TYPE_CHECKING:
+    # Every session of a chain reads Configuration; only the host needs what serves.
+    from hephaestus.standins.http import Handler
 
 __all__ = ["INDEX_NAMES", "Configuration", "Services"]
 

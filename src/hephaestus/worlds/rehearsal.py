@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ REHEARSAL_POLICY = Policy(dirty=DirtyPolicy.LABEL, tag=TagPolicy.ASSUMED, propag
 
 #: The identity variables a rehearsal's signers and uploaders get from the stand-in issuer, and no others.
 _OWN_CREDENTIALS = frozenset({"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"})
+#: By host and release: when a job's variables were given, and what they are. They hold good for a day.
+_JOBS: dict[str, tuple[float, dict[str, dict[str, str]]]] = {}
+_JOBS_SECONDS = 3600.0
 _AUTHORITY_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 _PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 
@@ -66,7 +70,6 @@ def rehearsal_world(
     HostSilentError.
     """
     tag = tag or f"v{version}"
-    host.push([commit], tag=tag)
     publisher = Publisher(repository=repository, workflow=workflow, ref=f"refs/tags/{tag}", assumed=True)
     identity = {
         "repository": repository,
@@ -76,7 +79,8 @@ def rehearsal_world(
         # The workflow runs on the push of a tag (requirement E1).
         "event_name": "push",
     }
-    children, uploaders = _environments(host, identity=identity, environments=environments, environ=environ)
+    jobs = _jobs(host, commit=commit, tag=tag, identity=identity, environments=environments)
+    children, uploaders = _environments(host, jobs=jobs, environments=environments, environ=environ)
     world = World(
         label="rehearsal",
         indexes={
@@ -119,13 +123,31 @@ def refuse_off_loopback(world: World) -> None:
         raise OffLoopbackError(problems=problems)
 
 
+def _jobs(
+    host: Host, *, commit: str, tag: str, identity: Mapping[str, Any], environments: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """The commit pushed and the jobs of it, asked for once an hour by one process: every session of a run is in one."""
+    names = ["-", *environments.values()]
+    key = json.dumps([host.secret, host.ports["control"], commit, tag, dict(identity), names], sort_keys=True)
+    known = _JOBS.get(key)
+    if known is not None and time.monotonic() - known[0] < _JOBS_SECONDS:
+        return known[1]
+    host.push([commit], tag=tag)
+    jobs = host.jobs(identity, names)
+    _JOBS[key] = (time.monotonic(), jobs)
+    return jobs
+
+
 def _environments(
-    host: Host, *, identity: Mapping[str, Any], environments: Mapping[str, str], environ: Mapping[str, str]
+    host: Host,
+    *,
+    jobs: Mapping[str, dict[str, str]],
+    environments: Mapping[str, str],
+    environ: Mapping[str, str],
 ) -> tuple[dict[ChildKind, dict[str, str]], dict[str, dict[str, str]]]:
     authority = dict.fromkeys(_AUTHORITY_VARIABLES, str(host.authority))
     homes = host.state / "home"
     bare_uploader = isolated(environ, home=homes / "uploader") | authority | {"HTTPS_PROXY": host.url("proxy")}
-    jobs = host.jobs(identity, ["-", *environments.values()])
     job = jobs["-"]
     uploaders = {name: bare_uploader | jobs[environment] for name, environment in environments.items()}
     children = {
