@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from stages.releases import IDENTITY
@@ -15,6 +17,8 @@ from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.release.project import read_project
 from hephaestus.release.root import ReleaseRoot
 from hephaestus.release.source import read_source
+from hephaestus.services.http import HttpClient
+from hephaestus.services.patience import Patience
 from hephaestus.stages.stage import Context, Options
 from hephaestus.standins.faults import Fault
 from hephaestus.standins.http import Listener, Response
@@ -33,6 +37,9 @@ from hephaestus.worlds.world import (
     TagPolicy,
     World,
 )
+
+if TYPE_CHECKING:
+    from stages.standins import Scene, Standins
 
 PYPROJECT = """\
 [build-system]
@@ -179,6 +186,37 @@ def empty_index() -> Iterator[str]:
     """The simple URL of an index that has nothing."""
     with Listener(lambda _request: Response(status=404)) as listener:
         yield f"{listener.url}/simple/"
+
+
+@pytest.fixture(scope="session")
+def standins(standin_sigstore: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
+    """One host of all stand-ins in this process; ``scene`` gives each test its own indexes and GitHub behind it."""
+    from stages.standins import Standins
+
+    state = tmp_path_factory.mktemp("standins")
+    with Standins(state, standin_sigstore).running(state) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def signed_release(standin_sigstore: Serving, tmp_path_factory: pytest.TempPathFactory) -> ReleaseDirectory:
+    """A signed release with its wheelhouse, made once; tests work on copies."""
+    from stages.standins import make_release
+
+    return make_release(tmp_path_factory.mktemp("release"), standin_sigstore)
+
+
+@pytest.fixture
+def scene(
+    standins: Standins, signed_release: ReleaseDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Scene:
+    """A copy of the signed release before nothing-public-yet stand-ins; clients wait in the stand-ins' time."""
+    from stages.standins import make_scene
+
+    made = make_scene(standins, signed_release, tmp_path)
+    patient = functools.partial(HttpClient, sleep=made.sleep, patience=Patience(silence_seconds=2.0))
+    monkeypatch.setattr("hephaestus.stages.indexes.HttpClient", patient)
+    return made
 
 
 @pytest.fixture

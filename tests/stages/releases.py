@@ -100,7 +100,14 @@ def _cut(content: bytes, spoilt: Spoilt) -> bytes:
     return content[: spoilt.keep] + spoilt.trailing.encode()
 
 
-def put(directory: ReleaseDirectory, stage: str, files: Mapping[str, bytes], *, commit: str = "0" * 40) -> Receipt:
+def put(
+    directory: ReleaseDirectory,
+    stage: str,
+    files: Mapping[str, bytes],
+    *,
+    commit: str = "0" * 40,
+    evidence: Mapping[str, Any] | None = None,
+) -> Receipt:
     """Commit files as the outputs of ``stage``, whose inputs are all files of others, with a receipt."""
     former = directory.receipt(stage)
     own = set(former.outputs) if former is not None else set()
@@ -111,7 +118,7 @@ def put(directory: ReleaseDirectory, stage: str, files: Mapping[str, bytes], *, 
         receipt = Receipt(
             stage=stage, world="rehearsal", project=NAME, version=VERSION, commit=commit, dirty=False,
             key=f"sha256:{'0' * 64}", started="2026-01-02T03:04:05Z", seconds=0.1,
-            inputs=inputs if stage != "build" else {},
+            inputs=inputs if stage != "build" else {}, evidence=evidence or {},
         )  # fmt: skip
         return directory.commit(staging, receipt)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding
-from hephaestus.services.errors import ServiceError
+from hephaestus.services.errors import AnswerInvalid, RateLimited, ServiceDown, Unreachable
 from hephaestus.services.index import IndexProject, PropagationState, UploadPlan, plan_upload
 from hephaestus.stages.indexes import asking
 from hephaestus.stages.proofs import distributions, outputs_of, unproven
@@ -26,14 +26,20 @@ from hephaestus.stages.upload_answers import (
     explain,
 )
 from hephaestus.stages.verification import Proof, attestation_of, refusals, verify
+from hephaestus.toolchain.process import ToolHangsError
 from hephaestus.worlds.world import TestPyPIPolicy
 
 __all__ = ["UploadPyPI", "UploadStage", "UploadTestPyPI"]
 
+#: Failures that are an index being down; a refused certificate or address is no such thing.
+_DOWN = (Unreachable, ServiceDown, RateLimited, AnswerInvalid)
+
 #: The state in the receipt of an upload that the policy let go.
 PASSED_OVER = "unavailable, passed over (optional by policy)"
 
-_TWINE_SECONDS = 1800.0
+#: What one call of twine may take: seconds, and bytes a second of a slow line on top.
+_TWINE_SECONDS = 300.0
+_TWINE_SPEED = 50_000.0
 #: Waits between rounds of twine, in seconds; twine itself tries a 5xx five times without waiting.
 _PAUSES = (2.0, 8.0)
 
@@ -45,8 +51,18 @@ class UploadStage(Stage):
     index: str
     needs: tuple[str, ...]
 
-    def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+        patience: float = _TWINE_SECONDS,
+    ) -> None:
         self._sleep = sleep
+        self._clock = clock
+        self._monotonic = monotonic
+        self._patience = patience
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -74,7 +90,7 @@ class UploadStage(Stage):
             return findings
         try:
             findings = self._impossible(context, *self._plan(context))
-        except ServiceError:
+        except _DOWN:
             if not self.optional(context):
                 raise
         if findings:
@@ -93,7 +109,7 @@ class UploadStage(Stage):
         """Done means that the index says so, now."""
         try:
             _, plan = self._plan(context)
-        except ServiceError:
+        except _DOWN:
             if self.optional(context):
                 return ""
             raise
@@ -105,12 +121,16 @@ class UploadStage(Stage):
         """Upload what is missing, then hold the index to every name, digest and attestation."""
         del staging
         try:
-            _, before = self._plan(context)
-        except ServiceError as error:
-            if not self.optional(context):
+            return self._uploaded(context)
+        except (*_DOWN, UploadIncompleteError) as error:
+            lasting = isinstance(error, UploadIncompleteError) and not error.answer.transient
+            if lasting or not self.optional(context):
                 raise
-            context.narrator.warn(f"{self.index} does not answer; passed over because the policy makes it optional")
+            context.narrator.warn(f"{self.index} is down; passed over because the policy makes it optional")
             return Evidence(data={"state": PASSED_OVER, "trouble": error.what})
+
+    def _uploaded(self, context: Context) -> Evidence:
+        _, before = self._plan(context)
         after = self._send(context, before)
         self._shown(context, after)
         return Evidence(
@@ -142,27 +162,33 @@ class UploadStage(Stage):
                 return plan
             names = [file.filename for file in plan.missing]
             context.narrator.step(f"{len(names)} of {len(plan.files)} files are not on {self.index} yet")
-            done = context.environment.run(
-                ["python", "-m", "twine", "upload", "--non-interactive", "--disable-progress-bar", "--attestations"]
-                + ["--repository", context.world.indexes[self.index].repository]
-                + [str(context.directory.path / "dist" / name) for name in names]
-                + [str(context.directory.path / attestation_of(name)) for name in names],
-                env=context.world.uploaders[self.index],
-                timeout=_TWINE_SECONDS,
-            )
+            accepted, output = self._twine(context, names)
             _, plan = self._plan(context)
-            if not plan.missing or plan.conflicts:
-                return plan
-            if done.ok:
-                return plan  # accepted, not shown yet: `_shown` waits for it
-            answer = explain(done.output)
-            if not answer.transient or pause is None:
-                raise UploadIncompleteError(
-                    stage=self.name, index=self.index, plan=plan, answer=answer, output=done.output
-                )
+            if accepted or plan.complete:
+                return plan  # `_shown` waits for what was accepted and is not shown yet
+            answer = explain(output)
+            if not answer.transient or plan.conflicts or pause is None:
+                raise UploadIncompleteError(stage=self.name, index=self.index, plan=plan, answer=answer, output=output)
             context.narrator.warn(f"{answer.meaning}; trying again in {pause:.0f} s")
             self._sleep(pause)
         return plan
+
+    def _twine(self, context: Context, names: list[str]) -> tuple[bool, str]:
+        """One call of twine: whether it says that all was accepted, and what it said."""
+        files = [context.directory.path / "dist" / name for name in names]
+        try:
+            done = context.environment.run(
+                ["python", "-m", "twine", "--no-color", "upload", "--non-interactive", "--disable-progress-bar"]
+                + ["--attestations", "--repository", context.world.indexes[self.index].repository]
+                + [str(file) for file in files]
+                + [str(context.directory.path / attestation_of(name)) for name in names],
+                # twine wraps its lines to the terminal's width, which would tear the index's messages apart.
+                env={**context.world.uploaders[self.index], "COLUMNS": "1000"},
+                timeout=self._patience + sum(file.stat().st_size for file in files) / _TWINE_SPEED,
+            )
+        except ToolHangsError as error:
+            return False, error.what
+        return done.ok, done.output
 
     def _shown(self, context: Context, plan: UploadPlan) -> None:
         expected = {file.filename: file.sha256 for file in plan.files}
@@ -174,6 +200,7 @@ class UploadStage(Stage):
                 budget_seconds=policy.propagation_seconds,
                 poll=policy.poll_seconds,
                 sleep=self._sleep,
+                clock=self._monotonic,
                 progress=lambda now: context.narrator.progress(len(now.visible), len(expected), "files shown"),
             )
         if seen.state is not PropagationState.VISIBLE:
@@ -186,7 +213,8 @@ class UploadStage(Stage):
         """
         counts: dict[str, int] = {}
         with asking(context, self.index) as client:
-            for file in client.release_files(context.project.normalized, context.project.version):
+            files = client.release_files(context.project.normalized, context.project.version)
+            for file in (file for file in files if f"dist/{file.filename}" in distributions(context)):
                 provenance: Any = client.provenance(file) or {}
                 bundles = provenance.get("attestation_bundles", [])
                 counts[file.filename] = sum(len(bundle.get("attestations", [])) for bundle in bundles)
@@ -236,7 +264,7 @@ class UploadStage(Stage):
             )
             for file in plan.foreign
         ]
-        if plan.too_late(datetime.now(UTC)):
+        if plan.too_late(self._clock()):
             findings.append(
                 Finding(
                     code="too-late",

@@ -53,15 +53,10 @@ _ANSWERS = (
         remedy="compare this machine's clock; then re-run the job",
     ),
     Answer(
-        pattern="not-enabled|OIDC is disabled",
+        pattern="not-enabled|[Tt]rusted publishing functionality is disabled",
         meaning="the index has Trusted Publishing switched off at the moment",
         remedy=_AGAIN,
         transient=True,
-    ),
-    Answer(
-        pattern="TrustedPublishingFailure|[Tt]rusted [Pp]ublishing",
-        meaning="the Trusted Publishing exchange failed",
-        remedy="re-run the job; if it stays, compare the publisher in the project's settings",
     ),
     Answer(
         pattern="previously used by a file that has since been deleted",
@@ -134,17 +129,8 @@ _ANSWERS = (
         meaning="the index answered with a redirect, which an upload must not follow",
         remedy="correct the index's address in the configuration",
     ),
-    Answer(pattern=r"\b429\b", meaning="the index asks to slow down (429)", remedy=_AGAIN, transient=True),
-    Answer(pattern=r"\b5\d\d\b", meaning="the index failed (5xx)", remedy=_AGAIN, transient=True),
     Answer(
-        pattern="ConnectionError|Connection aborted|RemoteDisconnected|Connection reset|timed out|ProtocolError|"
-        "Max retries",
-        meaning="the connection to the index broke",
-        remedy=_AGAIN,
-        transient=True,
-    ),
-    Answer(
-        pattern="SSLError|CERTIFICATE_VERIFY_FAILED",
+        pattern="CERTIFICATE_VERIFY_FAILED|certificate verify failed",
         meaning="the index's certificate is not trusted here",
         remedy="look at the proxy and certificate settings of this machine",
     ),
@@ -156,12 +142,42 @@ _ANSWERS = (
     ),
 )
 
+#: What fits many outputs, and says less than any answer above it. Statuses count only where twine names one: file
+#: names and versions hold numbers too.
+_GENERAL = (
+    Answer(
+        pattern=r"(?:HTTPError: |Received \")429\b", meaning="the index asks to slow down (429)", remedy=_AGAIN,
+        transient=True,
+    ),
+    Answer(
+        pattern=r"(?:HTTPError: |Received \")(?:408|5\d\d)\b", meaning="the index failed to take it (408 or 5xx)",
+        remedy=_AGAIN, transient=True,
+    ),
+    Answer(
+        pattern="TrustedPublishingFailure|[Tt]rusted publishing exchange|retrieve (?:the )?OIDC|OIDC token",
+        meaning="the Trusted Publishing exchange failed",
+        remedy="re-run the job; if it stays, compare the publisher in the project's settings",
+    ),
+    Answer(
+        pattern="ConnectionError|Connection aborted|RemoteDisconnected|Connection reset|[Tt]imed? ?out|ProtocolError|"
+        "Max retries|SSLError|SSLEOFError|did not end within",
+        meaning="the connection to the index broke or went silent",
+        remedy=_AGAIN,
+        transient=True,
+    ),
+)  # fmt: skip
+
 _UNKNOWN = Answer(pattern="", meaning="the index's answer is not known to this suite", remedy=_AGAIN)
+
+
+#: What twine says of an exchange that went well; it would be taken for one that did not.
+_PROGRESS = re.compile("Got OIDC token for audience|Minted upload token|Uploading ")
 
 
 def explain(output: str) -> Answer:
     """The first kind of answer found in what twine printed."""
-    return next((answer for answer in _ANSWERS if re.search(answer.pattern, output)), _UNKNOWN)
+    said = "\n".join(line for line in output.splitlines() if not _PROGRESS.search(line))
+    return next((answer for answer in (*_ANSWERS, *_GENERAL) if re.search(answer.pattern, said)), _UNKNOWN)
 
 
 class UploadIncompleteError(ReleaseError):

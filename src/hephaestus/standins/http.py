@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 __all__ = ["Handler", "Listener", "Request", "Response"]
 
 _CHUNK = 1 << 20
+#: How long a client may be silent in the middle of a request.
+SILENCE_SECONDS = 5.0
 _LONGEST_LINE = 1 << 16
 
 
@@ -160,7 +162,16 @@ class _Connection(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         stand_in = self.server.stand_in
         try:
+            self.connection.settimeout(SILENCE_SECONDS)
             request = self._request()
+            self.connection.settimeout(None)
+        except TimeoutError:
+            # urllib3 repeats a POST over a TLS connection that was cut, with a body it has used up: as a real
+            # service does, we end the wait for what never comes.
+            self.connection.settimeout(None)
+            self.close_connection = True
+            self._send(Response(status=408, reason="Request Timeout"))
+            return
         except ConnectionError:
             # Half a body is no request: a client killed in the middle of an upload has uploaded nothing.
             self.close_connection = True
