@@ -72,7 +72,7 @@ class Terminal:
             self.warn(warning.line())
         if outcome.state == "done":
             files = len(outcome.receipt.outputs) if outcome.receipt is not None else 0
-            made = f", {files} files" if files else ""
+            made = f", {files} file{'s' if files > 1 else ''}" if files else ""
             self._line(f"  {self._stage}: done in {outcome.seconds:.1f} s{made}")
 
     def _line(self, text: str) -> None:
