@@ -53,7 +53,7 @@ _ANSWERS = (
         remedy="compare this machine's clock; then re-run the job",
     ),
     Answer(
-        pattern="not-enabled|[Tt]rusted publishing functionality is disabled",
+        pattern="not-enabled|403 [^\n]*/_/oidc/audience",
         meaning="the index has Trusted Publishing switched off at the moment",
         remedy=_AGAIN,
         transient=True,
@@ -120,12 +120,18 @@ _ANSWERS = (
         remedy="an owner of the organisation must set it right on the index",
     ),
     Answer(
+        pattern=r"Invalid API Token: [^\n]*[Ee]xpired",
+        meaning="the upload token expired midway; the next attempt mints a new one",
+        remedy=_AGAIN,
+        transient=True,
+    ),
+    Answer(
         pattern="Invalid or non-existent authentication|Invalid API Token|no longer supported",
         meaning="the index does not accept the credential",
         remedy="re-run the job: Trusted Publishing mints a new one",
     ),
     Answer(
-        pattern="Redirect|redirect",
+        pattern="RedirectDetected|[Aa]ttempted to redirect",
         meaning="the index answered with a redirect, which an upload must not follow",
         remedy="correct the index's address in the configuration",
     ),
@@ -171,7 +177,7 @@ _UNKNOWN = Answer(pattern="", meaning="the index's answer is not known to this s
 
 
 #: What twine says of an exchange that went well; it would be taken for one that did not.
-_PROGRESS = re.compile("Got OIDC token for audience|Minted upload token|Uploading ")
+_PROGRESS = re.compile(r"Got OIDC token for audience|Minted upload token|Uploading (?:distributions to )?\S+\s*$")
 
 
 def explain(output: str) -> Answer:
