@@ -1,4 +1,4 @@
-"""The development sessions: lint, types, tests, locks - each in an environment from a hash-locked list."""
+"""The development sessions: lint, types, tests, coverage, bench, crash, locks - each from a hash-locked list."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ _LOCKS = Path("dev")
 
 
 def development_sessions() -> None:
-    """Register lint, types, tests, bench and lock."""
+    """Register lint, types, tests, coverage, bench, crash and lock."""
     nox.session(name="lint", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(lint)
     nox.session(name="types", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(types)
     nox.session(name="tests", venv_backend="uv|virtualenv", reuse_venv=True, requires=["lint", "types"], default=False)(
         tests
     )
+    nox.session(name="coverage", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(coverage)
     nox.session(name="bench", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(bench)
+    nox.session(name="crash", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(crash)
     nox.session(name="lock", python=False, default=False)(lock)
 
 
@@ -42,10 +44,30 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *(session.posargs or ["-n", "2", "--dist", "worksteal"]))
 
 
+def coverage(session: nox.Session) -> None:
+    """Measure what the tests below end-to-end reach, branches and child processes too; red below the threshold.
+
+    Arguments after `--` go to pytest instead of the whole suite; the threshold then says nothing.
+    """
+    _install(session, "tests")
+    chosen = session.posargs or ["-n", "2", "--dist", "worksteal", "-q"]
+    session.run("python", "-m", "coverage", "erase")
+    session.run("python", "-m", "coverage", "run", "-m", "pytest", "-m", "not e2e", *chosen)
+    session.run("python", "-m", "coverage", "combine", "--quiet")
+    session.run("python", "-m", "coverage", "report", *(["--fail-under=0"] if session.posargs else []))
+
+
 def bench(session: nox.Session) -> None:
     """Measure what a release costs beside the bare tools it runs (`-- --help`; docs/benchmark.md)."""
     _install(session, "tests")
     session.run("python", "-m", "dev.bench", *session.posargs)
+
+
+def crash(session: nox.Session) -> None:
+    """Kill every stage at every boundary, run it again, hold the result against an undisturbed one (half an hour)."""
+    _install(session, "tests")
+    chosen = session.posargs or ["-n", "2", "--dist", "worksteal"]
+    session.run("python", "-m", "pytest", "tests/e2e/test_crash.py", *chosen, env={"HEPHAESTUS_EVERY_BOUNDARY": "1"})
 
 
 def lock(session: nox.Session) -> None:

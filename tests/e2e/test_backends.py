@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from hephaestus.release.directory import STAGES
 
 
 @pytest.fixture
-def without_uv(tmp_path: Path) -> Iterator[Setting]:
+def without_uv(tmp_path: Path) -> Setting:
     """A setting in which no uv is found: git and the system's tools alone are on PATH."""
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -25,13 +24,13 @@ def without_uv(tmp_path: Path) -> Iterator[Setting]:
         assert found is not None
         (tools / name).symlink_to(found)
     environ = environment(tmp_path / "home", cache=tmp_path / "cache", path=str(tools))
-    yield Setting(envdir=tmp_path / "environments", environ=environ, backend="virtualenv")
+    return Setting(envdir=tmp_path / "environments", environ=environ, backend="virtualenv")
 
 
 def test_the_chain_passes_without_uv_and_builds_the_same_bytes(
     without_uv: Setting, setting: Setting, tmp_path: Path
 ) -> None:
-    """Without uv the whole chain, dependency included, succeeds; with uv the same commit gives the same distributions."""
+    """Without uv the whole chain succeeds, dependency included; with uv the same commit gives the same bytes."""
     assert shutil.which("uv", path=without_uv.environ["PATH"]) is None
     project = committed(tmp_path / "project", setting=without_uv, dependencies=("packaging>=24",))
     twin = Project(root=tmp_path / "twin", setting=setting)
@@ -58,7 +57,7 @@ def test_the_chain_passes_without_uv_and_builds_the_same_bytes(
 def test_the_chain_ignores_what_redirects_an_installation(
     released: Project,
 ) -> None:
-    """PIP_TARGET, PIP_USER and the like of the caller do not move an installation of smoke away from its environment."""
+    """PIP_TARGET, PIP_USER and the like of the caller do not move what smoke installs out of its environment."""
     released.receipt_path("smoke").unlink()
     env = {"PIP_TARGET": os.devnull, "PIP_USER": "1", "PIP_PREFIX": "/nonexistent", "UV_SYSTEM_PYTHON": "1"}
     moved = replace(released.setting, environ={**released.setting.environ, **env})

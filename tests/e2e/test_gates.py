@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from e2e.projects import REPOSITORY, Project, Ran
@@ -61,8 +62,16 @@ def test_an_upload_of_changed_files_is_refused(before: Callable[[str], Project],
     refused(project, project.nox(*UPLOAD), names=name)
 
 
-@pytest.mark.parametrize("stage", NEEDED)
-@pytest.mark.parametrize("field", ["seconds", "commit", "inputs"])
+@pytest.mark.parametrize(
+    ("stage", "field"),
+    [
+        ("build", "seconds"),
+        ("sign", "commit"),
+        ("check", "inputs"),
+        ("upload-testpypi", "inputs"),
+        ("smoke", "seconds"),
+    ],
+)
 def test_an_upload_on_a_changed_receipt_is_refused(before: Callable[[str], Project], stage: str, field: str) -> None:
     """One flipped byte anywhere in a receipt, even in a number nobody judges: that receipt is named, nothing sent."""
     project = before("upload-pypi")
@@ -134,6 +143,18 @@ def test_a_release_without_its_stages_is_no_success(make: Callable[..., Project]
     assert ran.code == 1, ran.output
     assert "build" in ran.output
     assert "next:" in ran.output
+
+
+def test_an_environment_without_its_tools_is_refused(before: Callable[[str], Project], tmp_path: Path) -> None:
+    """--no-install over an environment that was never filled is refused by the stage's name, not by a missing tool."""
+    project = before("build")
+    project.setting = replace(project.setting, envdir=tmp_path / "empty")
+    assert project.nox("--install-only", "-s", "build").code == 1
+    ran = project.nox("-R", "-s", "build")
+    assert ran.code == 1, ran.output
+    assert "build: refused under `--no-install`" in ran.output
+    assert "Traceback" not in ran.output
+    assert project.stages() == []
 
 
 def _stranger(project: Project) -> WorkflowIdentity:

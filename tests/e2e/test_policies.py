@@ -30,7 +30,7 @@ def test_a_pre_release_stops_at_test_pypi(make: Callable[..., Project]) -> None:
 
 
 def test_an_optional_test_pypi_that_is_down_is_passed_over_and_said(make: Callable[..., Project]) -> None:
-    """With testpypi = "optional" and Test PyPI down, the release goes on to PyPI, and the summary says what is missing."""
+    """With testpypi = "optional" and Test PyPI down, the release goes on to PyPI, and the summary says so."""
     project = make(settings='testpypi = "optional"')
     assert project.nox("-s", "build").code == 0
     ran = project.nox("-s", "release", "--", f"--fault=testpypi:{DOWN}")

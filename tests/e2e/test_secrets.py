@@ -32,7 +32,7 @@ with open({path!r}, "a") as _stream:
 
 
 def test_no_credential_reaches_a_child_or_anything_kept(make: Callable[..., Project], tmp_path: Path) -> None:
-    """Planted tokens reach neither the backend nor the released code, and stand in no output, file or stand-in state."""
+    """Planted tokens reach neither the backend nor the released code, and stand in no output and no file kept."""
     project = make()
     backend, released = tmp_path / "backend.jsonl", tmp_path / "released.jsonl"
     for name, path in (("backend.py", backend), ("src/tiny_thing/__init__.py", released)):

@@ -147,14 +147,6 @@ def test_flags_that_fake_a_pass_are_refused(nox: Nox, project: Path, flag: str) 
     assert not (project / "release").exists()
 
 
-def test_an_environment_without_its_tools_is_refused(nox: Nox, project: Path) -> None:
-    """--no-install over an environment that was never filled is refused by the stage's name, not by a missing tool."""
-    assert nox(NOXFILE, "--install-only", "-s", "build").code == 1
-    ran = nox(NOXFILE, "-R", "-s", "build")
-    refused(ran, "build: refused under `--no-install`")
-    assert not list((project / "release" / "rehearsal").glob("*/receipts/*"))
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -15,7 +15,7 @@ from typing import Any
 from hephaestus.release.boundary import boundary
 from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.release.errors import ReleaseError
-from hephaestus.release.files import NotWritableError, write_text
+from hephaestus.release.files import TEMPORARY_PREFIX, NotWritableError, write_text
 
 __all__ = ["KEPT_REHEARSALS", "LockedError", "ReleaseRoot", "UnmarkedFolderError"]
 
@@ -66,7 +66,9 @@ class ReleaseRoot:
         """Make the folder with its marker and ``.gitignore``; raises UnmarkedFolderError, NotWritableError."""
         marker = self.path / _MARKER
         if not marker.is_file():
-            if self.path.is_symlink() or (self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))):
+            if self.path.is_symlink() or (
+                self.path.exists() and (not self.path.is_dir() or _holds_anything(self.path))
+            ):
                 raise UnmarkedFolderError(path=self.path)
             write_text(marker, _MARKER_TEXT)
         if not (self.path / ".gitignore").is_file():
@@ -160,11 +162,19 @@ class ReleaseRoot:
         except OSError as error:
             raise NotWritableError(path=Path(lock.lock_file), error=error) from error
         try:
+            # Nobody but the owner of the lock writes here, once marker and .gitignore are in place.
+            for leftover in (*self.path.glob(f"{TEMPORARY_PREFIX}*"), *self.releases.glob(f"{TEMPORARY_PREFIX}*")):
+                leftover.unlink(missing_ok=True)
             owner.write_text(f"pid {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
             yield
         finally:
             owner.unlink(missing_ok=True)
             lock.release()
+
+
+def _holds_anything(folder: Path) -> bool:
+    """Whether there is more in ``folder`` than what a run left that was killed while it wrote the marker."""
+    return any(not entry.name.startswith(TEMPORARY_PREFIX) for entry in folder.iterdir())
 
 
 def _read_owner(owner: Path) -> str:

@@ -42,6 +42,7 @@ class Served:
     index: str
 
     def pinned(self, file: str) -> str:
+        """The address of a file with its digest, as an installer takes it."""
         return f"{self.urls[file]}#sha256={self.digests[file]}"
 
     @property
@@ -69,15 +70,18 @@ class Trial:
 
     @property
     def label(self) -> str:
+        """What is installed, short: ``wheel``, ``wheel[extra]``, ``sdist``."""
         kind = "wheel" if self.file.endswith(".whl") else "sdist"
         return f"{kind}[{','.join(self.extras)}]" if self.extras else kind
 
     @property
     def place(self) -> str:
+        """Where something was found, for people."""
         return f"Python {self.interpreter.version} ({self.label})"
 
     @property
     def folder(self) -> str:
+        """The name of this trial's folder: no character that means something to a shell or a file system."""
         return re.sub(r"[^A-Za-z0-9.]+", "-", f"{self.interpreter.version}-{self.label}").strip("-")
 
     def run(self, context: Context, served: Served, results: Results) -> None:
