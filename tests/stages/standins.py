@@ -136,12 +136,18 @@ class Standins:
         self.github = GitHub(
             folder / "github", repository=IDENTITY.repository, token=self._token, clock=self.clock, faults=self.faults
         )
+        # The world pushes through the host, which remembers what it has pushed before.
+        self._push([IDENTITY.sha], TAG)
 
     def arm(self, *texts: str) -> None:
         """Arm faults by their text; those of the identity provider strike there."""
         parsed = [Fault.parse(text) for text in texts]
         self.faults.arm([fault for fault in parsed if fault.service != "oidc"])
         self.serving.faults.arm([fault for fault in parsed if fault.service == "oidc"])
+
+    def _push(self, commits: Sequence[str], tag: str) -> None:
+        self.github.push(commits)
+        self.github.push_tag(tag, commits[-1])
 
     def _services(self, faults: Faults, token: str) -> Services:
         self.faults, self._token = faults, token
@@ -153,10 +159,6 @@ class Standins:
 
         def job(url: str, identity: Mapping[str, Any], environment: str) -> Mapping[str, str]:
             return self.serving.issuer.environment(url, WorkflowIdentity(**identity), environment=environment)
-
-        def push(commits: Sequence[str], tag: str) -> None:
-            self.github.push(commits)
-            self.github.push_tag(tag, commits[-1])
 
         return Services(
             handlers={
@@ -170,7 +172,7 @@ class Standins:
             },
             trust_config=lambda _urls: trust,
             job=job,
-            push=push,
+            push=self._push,
             faults={},
         )
 

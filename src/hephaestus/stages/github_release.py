@@ -49,6 +49,8 @@ class GitHubReleaseStage(Stage):
         findings = unproven(context, _NEEDS)
         if findings:
             return findings
+        if moved := self._moved(context):
+            return moved
         here = context.directory.path
         proofs = [
             Proof(file=here / path, proof=here / bundle_of(Path(path).name), kind="bundle")
@@ -57,6 +59,18 @@ class GitHubReleaseStage(Stage):
             if not path.endswith(".sha256")
         ]
         return refusals(verify(context, proofs), subject=context.world.publisher.subject)
+
+    def _moved(self, context: Context) -> list[Finding]:
+        """The tag, where GitHub has it, must be at the commit that was built: it may have been moved since."""
+        build = context.directory.receipt("build")
+        tag = context.project.tag
+        with http_client() as http:
+            commit = github_client(context, http).tag_commit(tag)
+        if build is None or commit in (None, build.commit):
+            return []
+        message = f"is at {commit} on GitHub, the release was built from {build.commit}"
+        remedy = f"move the tag back, or release what it is at now as a new version (`git show {tag}`)"
+        return [Finding(code="tag-moved", subject=tag, message=message, remedy=remedy)]
 
     def confirm(self, context: Context) -> str:
         """Done means: GitHub shows every asset with our digest, published exactly when the indexes are complete."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, ReleaseError
-from hephaestus.services.errors import ServiceError
+from hephaestus.services.errors import DownloadMismatch, ServiceError
+from hephaestus.services.index import IndexClient, IndexFile
 from hephaestus.stages.indexes import asking, http_client
 from hephaestus.stages.proofs import outputs_of
 from hephaestus.stages.publication import IndexState, asset_files, github_client, index_states, required_indexes
@@ -20,6 +21,10 @@ from hephaestus.stages.verification import Proof, bundle_of, verify
 __all__ = ["Line", "NotVerifiedError", "VerifyStage"]
 
 PASS, FAIL, ABSENT = "PASS", "FAIL", "ABSENT"
+YANKED = "it is yanked"
+
+#: Subjects of the lines that stand for a service which did not answer.
+_WHOLE = ("index", "attestations", "releases")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +85,7 @@ class VerifyStage(Stage):
         for line in lines:
             context.narrator.step(line.text())
         if any(line.state != PASS for line in lines):
-            raise NotVerifiedError(lines=lines, next_step=self._way_on(context))
+            raise NotVerifiedError(lines=lines, next_step=_way_on(lines))
         return Evidence(data={"state": "complete", "lines": [asdict(line) for line in lines]})
 
     def _served(self, context: Context) -> list[Line]:
@@ -102,7 +107,7 @@ class VerifyStage(Stage):
                     return [Line(where="github", subject=f"release {tag}", state=ABSENT)]
                 report = client.read_back(release, expected)
         except ServiceError as error:
-            return [Line(where="github", subject=f"release {tag}", state=FAIL, why=error.what)]
+            return [Line(where="github", subject=_WHOLE[2], state=FAIL, why=error.what)]
         state, why = (ABSENT, "it is a draft") if release.draft else (PASS, "")
         if release.prerelease != context.project.prerelease:
             state, why = FAIL, f"its pre-release flag is {release.prerelease}"
@@ -140,33 +145,64 @@ class VerifyStage(Stage):
         return claims, absent
 
     def _attestations(self, context: Context) -> tuple[list[tuple[str, str, Proof]], list[Line]]:
-        """What the indexes serve: at least one a file (pypi-attestations passes on none: facts, sigstore 4)."""
+        """What the indexes serve of our files, fetched: their bytes, and at least one attestation each.
+
+        pypi-attestations passes on none (facts: sigstore, section 4).
+        """
         claims: list[tuple[str, str, Proof]] = []
         lines: list[Line] = []
         for index in required_indexes(context):
             try:
                 with asking(context, index) as client:
                     for file in client.release_files(context.project.normalized, context.project.version):
+                        local = context.directory.dist / file.filename
+                        if not local.is_file():
+                            continue  # none of ours: a line of its own says so
+                        lines += _fetched(client, file, index=index, folder=context.work / index)
                         found = _attestations(client.provenance(file) or {})
                         subject = f"attestation of {file.filename}"
                         if not found:
                             lines.append(Line(where=index, subject=subject, state=ABSENT))
                         for number, attestation in enumerate(found):
                             path = context.work / index / f"{file.filename}.{number}.attestation"
-                            path.parent.mkdir(parents=True, exist_ok=True)
                             path.write_text(json.dumps(attestation), encoding="utf-8")
-                            local = context.directory.dist / file.filename
                             claims.append((index, subject, Proof(file=local, proof=path, kind="attestation")))
             except ServiceError as error:
                 lines.append(Line(where=index, subject="attestations", state=FAIL, why=error.what))
         return claims, lines
 
-    def _way_on(self, context: Context) -> str:
-        lacking = [
-            name for name, state in index_states(context, required_indexes(context)).items() if not state.complete
-        ]
-        stages = [f"upload-{name}" for name in lacking] or ["github-release"]
-        return f"`nox -s {stages[0]}`, then `nox -s release`: it goes on where it stopped"
+
+def _way_on(lines: Iterable[Line]) -> str:
+    """The next command for the worst trouble there is: what a rerun mends, and what none can."""
+    bad = [line for line in lines if line.state != PASS]
+    failed = [line for line in bad if line.state == FAIL]
+    if any(line.why == YANKED for line in failed):
+        return "release a new version; or take the yank back on the index's pages, then `nox -s verify`"
+    if any(line.subject == "project" for line in failed):
+        return "read the e-mail to the project's owners, then `nox -s verify`"
+    if any(line.subject.startswith("attestation of") for line in bad):
+        return "attestations of these files can be neither added nor replaced any more: release a new version"
+    if any(line.where == "bundles" for line in bad):
+        return "`nox -s sign`, then `nox -s release`"
+    if any(line.subject in _WHOLE for line in failed):
+        return "`nox -s verify` again when everybody answers"
+    if failed:
+        return "find out who put there what is not ours, and promote nothing; then release a new version"
+    absent = [line.where for line in bad if line.where != "github"]
+    first = f"upload-{absent[0]}" if absent else "github-release"
+    return f"`nox -s {first}`, then `nox -s release`: it goes on where it stopped"
+
+
+def _fetched(client: IndexClient, file: IndexFile, *, index: str, folder: Path) -> list[Line]:
+    """Fetch what an index serves; a line when its bytes are not those its own page promises."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / file.filename
+    try:
+        client.download(file, target)
+    except DownloadMismatch as error:
+        return [Line(where=index, subject=file.filename, state=FAIL, why=error.what)]
+    target.unlink()
+    return []
 
 
 def _index_lines(name: str, state: IndexState) -> Iterable[Line]:
@@ -176,24 +212,24 @@ def _index_lines(name: str, state: IndexState) -> Iterable[Line]:
     for file in state.plan.files:
         if file in state.plan.identical:
             yanked = file.filename in state.yanked
-            yield Line(
-                where=name, subject=file.filename, state=FAIL if yanked else PASS, why="it is yanked" if yanked else ""
-            )
+            yield Line(where=name, subject=file.filename, state=FAIL if yanked else PASS, why=YANKED if yanked else "")
         elif file in state.plan.missing:
             yield Line(where=name, subject=file.filename, state=ABSENT)
         else:
             yield Line(where=name, subject=file.filename, state=FAIL, why=file.reason)
     for foreign in state.plan.foreign:
         yield Line(where=name, subject=foreign.filename, state=FAIL, why="is none of ours")
-    if state.status not in ("active", "archived"):
+    if state.status == "quarantined":
         yield Line(where=name, subject="project", state=FAIL, why=f"it is {state.status}")
 
 
 def _attestations(provenance: Any) -> list[Any]:
+    bundles = provenance.get("attestation_bundles")
     return [
         attestation
-        for bundle in provenance.get("attestation_bundles", [])
-        for attestation in bundle.get("attestations", [])
+        for bundle in (bundles if isinstance(bundles, list) else ())
+        if isinstance(bundle, dict) and isinstance(bundle.get("attestations"), list)
+        for attestation in bundle["attestations"]
     ]
 
 
