@@ -88,9 +88,10 @@ _SERVICES = {"upload-testpypi": "Test PyPI", "upload-pypi": "PyPI", "github-rele
 def render(summary: Mapping[str, Any]) -> str:
     """The summary for people: every file with size and SHA-256, every service, every stage."""
     dirty = ", with uncommitted changes" if summary["dirty"] else ""
+    origin = f"of commit {summary['commit'][:12]}{dirty}" if summary["commit"] else "not built yet"
     lines = [
         "",
-        f"{summary['project']} {summary['version']}   {summary['world']} of commit {summary['commit'][:12]}{dirty}",
+        f"{summary['project']} {summary['version']}   {summary['world']} {origin}",
         "",
     ]
     lines += [f"  {file['sha256']}  {human_size(file['size']):>9}  {file['path']}" for file in summary["files"]]
