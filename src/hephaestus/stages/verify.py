@@ -22,6 +22,7 @@ __all__ = ["Line", "NotVerifiedError", "VerifyStage"]
 
 PASS, FAIL, ABSENT = "PASS", "FAIL", "ABSENT"
 YANKED = "it is yanked"
+_FLAG = "its pre-release flag"
 
 #: Subjects of the lines that stand for a service which did not answer.
 _WHOLE = ("index", "attestations", "releases")
@@ -110,7 +111,7 @@ class VerifyStage(Stage):
             return [Line(where="github", subject=_WHOLE[2], state=FAIL, why=error.what)]
         state, why = (ABSENT, "it is a draft") if release.draft else (PASS, "")
         if release.prerelease != context.project.prerelease:
-            state, why = FAIL, f"its pre-release flag is {release.prerelease}"
+            state, why = FAIL, f"{_FLAG} is {release.prerelease}"
         lines = [Line(where="github", subject=f"release {tag}", state=state, why=why)]
         lines += [Line(where="github", subject=name, state=PASS) for name in report.matching]
         lines += [Line(where="github", subject=name, state=ABSENT) for name in (*report.missing, *report.incomplete)]
@@ -158,7 +159,9 @@ class VerifyStage(Stage):
                         local = context.directory.dist / file.filename
                         if not local.is_file():
                             continue  # none of ours: a line of its own says so
-                        lines += _fetched(client, file, index=index, folder=context.work / index)
+                        (context.work / index).mkdir(parents=True, exist_ok=True)
+                        if f"sha256:{file.sha256}" == context.directory.manifest().get(f"dist/{file.filename}"):
+                            lines += _fetched(client, file, index=index, folder=context.work / index)
                         found = _attestations(client.provenance(file) or {})
                         subject = f"attestation of {file.filename}"
                         if not found:
@@ -184,6 +187,8 @@ def _way_on(lines: Iterable[Line]) -> str:
         return "attestations of these files can be neither added nor replaced any more: release a new version"
     if any(line.where == "bundles" for line in bad):
         return "`nox -s sign`, then `nox -s release`"
+    if any(line.why.startswith(_FLAG) for line in failed):
+        return "correct the flag on the release's page, then `nox -s verify`"
     if any(line.subject in _WHOLE for line in failed):
         return "`nox -s verify` again when everybody answers"
     if failed:
@@ -195,7 +200,6 @@ def _way_on(lines: Iterable[Line]) -> str:
 
 def _fetched(client: IndexClient, file: IndexFile, *, index: str, folder: Path) -> list[Line]:
     """Fetch what an index serves; a line when its bytes are not those its own page promises."""
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / file.filename
     try:
         client.download(file, target)
