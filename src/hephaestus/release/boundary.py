@@ -1,8 +1,8 @@
 """Boundaries: the instants between two effects, where a run may be killed and must be resumable.
 
-Every write, rename, child start and child end of the suite passes ``boundary(name)``. A rehearsal may ask to be
-killed at one of them (``-- --fault=kill:N``) or to list them (``-- --fault=trace:FILE``); in a publish neither
-is accepted.
+Every write, rename, child start, child end and changing request of the suite passes ``boundary(name)``. A rehearsal
+may ask to be killed at one of them (``-- --fault=kill:N``) or to list them (``-- --fault=trace:FILE``); in a publish
+neither is accepted.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
+from hephaestus.release.boundary import boundary
 from hephaestus.services.address import Address
 from hephaestus.services.errors import (
     AddressRefused,
@@ -134,9 +135,15 @@ class HttpClient:
         always tried again.
         """
 
+        changing = method not in ("GET", "HEAD")
+
         def once() -> Answer:
+            if changing:
+                boundary(f"request {method}")
             with self._exchange(method, url, headers or {}, body, redirects) as (place, response):
                 content = self._read(place, response, limit)
+                if changing:
+                    boundary(f"answered {method}")
                 found = {name.lower(): value for name, value in response.headers.items()}
             answer = Answer(url=place, status=response.status, headers=found, body=content)
             if answer.status not in expect:
