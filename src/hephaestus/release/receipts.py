@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hephaestus.release.errors import ReleaseError
-from hephaestus.release.manifest import is_digest, unsafe_path
+from hephaestus.release.manifest import case_twins, is_digest, unsafe_path
 
 __all__ = ["SCHEMA", "Receipt", "ReceiptError", "key_of"]
 
@@ -128,6 +128,8 @@ def _shape(data: Mapping[str, Any]) -> str:
                 return f"{table}: the path {path!r} {reason}"
             if not is_digest(digest):
                 return f"{table}: the digest of {path} is not sha256:<64 hex>"
+        if twins := case_twins(data[table]):
+            return f"{table}: names that differ only in case: {', '.join(twins)}"
     return ""
 
 
