@@ -35,6 +35,7 @@ __all__ = ["BuildStage", "PrebuiltChangedError", "SourceUnknownError"]
 
 #: The second build differs from the first in all that must not matter: path, umask, time zone, file times, modes.
 _FIRST = Conditions()
+_CHECKED = "checked"
 _SECOND = Conditions(umask=0o077, zone="XYZ-13", name="in the second build (umask 077, another folder and time zone)")
 
 
@@ -168,7 +169,13 @@ class BuildStage(Stage):
 def _first_build(context: Context, source: Source, prebuilt: Prebuilt | None) -> Built:
     folder = context.work / "first"
     shutil.rmtree(folder, ignore_errors=True)
-    tree = _exported(source, folder / "source")
+    tree, checked = folder / "source", context.work / _CHECKED
+    if checked.is_dir():
+        # The very tree the gates have looked at; nothing else has had it.
+        folder.mkdir()
+        checked.rename(tree)
+    else:
+        _exported(source, tree)
     _prepare(context, source, tree)
     context.narrator.step("building the sdist" if prebuilt else "building the sdist, and the wheel from it")
     built = run_frontend(
@@ -224,7 +231,7 @@ def _second_build(context: Context, source: Source, first: Built) -> _Proof:
 
 def _exported_findings(context: Context, source: Source) -> list[Finding]:
     try:
-        tree = _exported(source, context.work / "checked")
+        tree = _exported(source, context.work / _CHECKED)
     except SourceError as error:
         return [Finding(code="source-unusable", subject="git", message=error.what, remedy=error.next_step)]
     return tree_findings(context, tree)
