@@ -56,10 +56,11 @@ def _show(figures: list[Figure]) -> None:
         for side, lines in figure.commands.items():
             out += [f"{figure.name.strip()}, {side}:", *(f"    {line}" for line in lines)]
     load = os.getloadavg()[0]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     out += [
         "",
         f"{platform.platform()}, {platform.python_implementation()} {platform.python_version()}, "
-        f"{os.cpu_count()} cores, load {load:.1f}, uv {'there' if shutil.which('uv') else 'absent'}",
+        f"{os.cpu_count()} cores, load {load:.1f}, uv {'there' if shutil.which('uv', path=path) else 'absent'}",
         "CPU is user + system of the whole process tree and of the stand-ins; ratios are taken round by round.",
         "",
         table(figures),
