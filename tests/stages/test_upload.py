@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from examples.collector import Case, cases, holds
 from stages.releases import NAME, SDIST, VERSION, WHEEL, Spoilt, wheel
-from stages.standins import Scene, edit_receipt, forget, sha256
+from stages.standins import Scene, Standins, edit_receipt, forget, make_scene, sha256
 
+from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.release.errors import ReleaseError
 from hephaestus.stages.upload import PASSED_OVER, UploadPyPI, UploadStage, UploadTestPyPI
 from hephaestus.stages.verification import Proof
@@ -94,6 +96,12 @@ def before(scene: Scene, index: str, change: Mapping[str, Any], monkeypatch: pyt
             scene.standins.clock.ahead += change["days"] * DAY
         case "our-clock-is-behind":
             monkeypatch.setattr("hephaestus.services.plan.COMPLETION_DAYS", 3000)
+        case "unknown-authority":
+            uploaders = {
+                name: {**environment, "REQUESTS_CA_BUNDLE": certifi.where(), "SSL_CERT_FILE": certifi.where()}
+                for name, environment in scene.world.uploaders.items()
+            }
+            scene.world = replace(scene.world, uploaders=uploaders)
         case "swallow":
             monkeypatch.setattr(Uploads, "accept", lambda *_: None)
         case "lose-attestations":
@@ -141,6 +149,8 @@ def test_upload_refuses(case: Case, scene: Scene, monkeypatch: pytest.MonkeyPatc
         forget(scene.directory, "upload-testpypi", "smoke")
     for change in case.change.get("before", ()):
         before(scene, index, change, monkeypatch)
+    if silence := case.change.get("silence"):
+        monkeypatch.setattr("hephaestus.standins.http.SILENCE_SECONDS", silence)
     scene.standins.arm(*case.change.get("faults", ()))
     held, had = files_of(scene.directory.path), scene.served(index)
     with pytest.raises(ReleaseError) as raised:
@@ -252,6 +262,19 @@ class TestUpload:
         with pytest.raises(ReleaseError, match="a name is used once for ever"):
             scene.run(stage_of(scene))
         assert "shows 1 of 2 files" in scene.said()
+
+
+@pytest.mark.usefixtures("signatures_hold")
+def test_folders_with_spaces_accents_and_long_paths(
+    standins: Standins, signed_release: ReleaseDirectory, tmp_path: Path
+) -> None:
+    """A project below odd names and a path beyond 255 characters is uploaded like any other."""
+    folder = tmp_path / "mit leerzeichen" / "größe-Ω" / ("lang" * 25) / ("länger" * 20)
+    folder.mkdir(parents=True)
+    scene = make_scene(standins, signed_release, folder)
+    assert len(str(scene.directory.dist / WHEEL)) > 255
+    assert scene.run(stage_of(scene)).state == "done"
+    assert scene.served("pypi") == scene.digests
 
 
 class TestGates:
