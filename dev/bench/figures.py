@@ -91,7 +91,7 @@ def interleaved(
     anchors = []
     for number in range(rounds):
         anchors.append(anchor())
-        order = list(sides) if number % 2 == 0 else list(reversed(sides))
+        order = list(sides) if number % 2 == 0 else list(sides)[::-1]
         for side in order:
             usage = sides[side](number)
             used[side].append(usage)

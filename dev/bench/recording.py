@@ -126,13 +126,13 @@ def main(words: Sequence[str]) -> None:
 
     source, record, *rest = words
     sys.path[:0] = [source]
-    from hephaestus.toolchain import environment
+    from hephaestus.toolchain import environment, process
     from hephaestus.worlds import rehearsal
 
     folder = Path(record)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.gettempdir()).resolve()
-    recorder = Recorder(folder, environment.run_child, temporary)
+    recorder = Recorder(folder, process.run_child, temporary)
     make = rehearsal.rehearsal_world
 
     def rehearsal_world(**options: Any) -> Any:
@@ -140,7 +140,7 @@ def main(words: Sequence[str]) -> None:
         recorder.opened(world)
         return world
 
-    environment.run_child = recorder  # type: ignore[assignment]
+    vars(environment)["run_child"] = recorder
     rehearsal.rehearsal_world = rehearsal_world
     sys.argv = ["nox", *rest]
     import nox

@@ -14,7 +14,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dev.bench.projects import SUITE, Project, end
@@ -225,18 +225,12 @@ def record(project: Project, folder: Path) -> Recorded:
         )  # fmt: skip
         then = {name: address for address, name in reversed(list(addresses.items())) if "localhost" not in address}
         places = {**then, **found.places(command)}
-        words = next((words for words in pending[command.stage] if expand(words, places) == entry["argv"]), None)
-        assert words is not None, f"{command.stage}: no receipt names {entry['argv']}"
-        pending[command.stage].remove(words)
-        commands.append(_with_words(command, words))
+        fitting = [words for words in pending[command.stage] if expand(words, places) == entry["argv"]]
+        assert fitting, f"{command.stage}: no receipt names {entry['argv']}"
+        pending[command.stage].remove(fitting[0])
+        commands.append(replace(command, words=tuple(fitting[0])))
     assert not any(pending.values()), f"in receipts, but never run: {pending}"
     return Recorded(project=project, folder=folder, commands=tuple(commands), addresses=addresses)
-
-
-def _with_words(command: Command, words: Sequence[str]) -> Command:
-    from dataclasses import replace
-
-    return replace(command, words=tuple(words))
 
 
 def _suite(project: Project) -> Path:
