@@ -212,8 +212,8 @@ _HEAD = """\
 # Bad inputs: what is said, and what holds it
 
 Every bad input of the five groups below ends in one clear error with the next command. A case is an example file in
-`tests/examples/bad/` (adding a case is adding a file) or, where no file can say it, a test. The last column is the code of
-the finding or the class of the error. **open** means that nothing holds it yet, and why. Written by
+`tests/examples/bad/` (adding a case is adding a file) or, where no file can say it, a test. The last column is the code
+of the finding or the class of the error. **open** means that nothing holds it yet, and why. Written by
 `python tests/examples/table.py`; a test keeps it true.
 """
 

@@ -31,7 +31,7 @@ def _changelog(context: Context) -> str:
     path = context.project.root / "CHANGELOG.md"
     try:
         return path.read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return ""
 
 
