@@ -1,4 +1,4 @@
-"""``hephaestus ...``: the program as a person and as a script sees it."""
+"""``hephaestus release status`` over releases in every state, and the program as a module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from report.releases import released
 from typer.testing import CliRunner
 
-import hephaestus
 from hephaestus.cli import app
 from hephaestus.release.directory import STAGES
 
@@ -44,11 +43,6 @@ def hephaestus_says(*words: str) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-def test_the_version_is_that_of_the_package() -> None:
-    """`--version` names distribution and version, on standard output, and ends well."""
-    assert hephaestus_says("--version") == (0, f"hephaestus-toolkit {hephaestus.__version__}\n", "")
-
-
 @pytest.mark.parametrize("words", [["--help"], ["release", "--help"], ["release", "status", "--help"]])
 def test_help_is_plain_text(words: list[str]) -> None:
     """Help ends well, names its command, and draws no boxes."""
@@ -56,15 +50,6 @@ def test_help_is_plain_text(words: list[str]) -> None:
     assert (code, err) == (0, "")
     assert f"Usage: {' '.join(['hephaestus', *words[:-1]])}" in out
     assert "╭" not in out
-
-
-@pytest.mark.parametrize("words", [["nonsense"], ["release", "nonsense"], ["release", "status", "--nonsense"]])
-def test_what_does_not_exist_is_a_usage_error(words: list[str]) -> None:
-    """An unknown command or option ends with code 2 and one line that names it, on standard error."""
-    code, out, err = hephaestus_says(*words)
-    assert (code, out) == (2, "")
-    assert "nonsense" in err
-    assert "Traceback" not in err
 
 
 def test_status_before_any_build(here: Path) -> None:
@@ -101,26 +86,6 @@ def test_a_rehearsal_is_no_release(rehearsed: Path) -> None:
     assert "publish not built yet" in out
 
 
-@pytest.mark.parametrize(
-    ("text", "word"),
-    [
-        (None, "does not exist"), ("[project", "cannot be read"), ('[project]\nname = "x"\n', "version"),
-        (f"{PYPROJECT}[tool.hephaestus.release]\ncolour = 1\n", "tool.hephaestus.release.colour"),
-    ],
-)  # fmt: skip
-def test_a_project_that_cannot_be_read_is_one_clear_error(here: Path, text: str | None, word: str) -> None:
-    """No, broken or unknown settings: code 1, the message with its next step, no traceback, nothing on stdout."""
-    if text is None:
-        (here / "pyproject.toml").unlink()
-    else:
-        (here / "pyproject.toml").write_text(text, encoding="utf-8")
-    code, out, err = hephaestus_says("release", "status")
-    assert (code, out) == (1, "")
-    assert word in err
-    assert "  next: " in err
-    assert "Traceback" not in err
-
-
 def test_a_damaged_receipt_is_one_clear_error(rehearsed: Path) -> None:
     """A receipt that cannot be read is named; the status does not guess."""
     (rehearsed / "release" / "rehearsal" / "1.2.3" / "receipts" / "sign.json").write_text("{", encoding="utf-8")
@@ -137,18 +102,3 @@ def test_the_module_is_the_same_program(tmp_path: Path) -> None:
         cwd=tmp_path, env=environ, capture_output=True, text=True, check=True, encoding="utf-8",
     )  # fmt: skip
     assert shown.stdout == hephaestus_says("--help")[1]
-
-
-def test_the_program_starts_without_what_it_does_not_need(tmp_path: Path) -> None:
-    """Showing the version imports no rich, no nox, no network client: it is there at once."""
-    code = (
-        "import sys\nfrom hephaestus.cli import app\n"
-        "try:\n    app(['--version'], prog_name='hephaestus')\nexcept SystemExit:\n    pass\n"
-        "print(sorted({'rich', 'nox', 'urllib3', 'sigstore', 'tomlkit'} & set(sys.modules)))\n"
-    )
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    shown = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path, env=environ, capture_output=True, text=True, check=True, encoding="utf-8",
-    )  # fmt: skip
-    assert shown.stdout.splitlines()[-1] == "[]"
