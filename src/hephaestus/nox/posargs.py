@@ -104,7 +104,10 @@ def _faults(words: Sequence[str]) -> tuple[BoundaryFault | None, tuple[str, ...]
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="nox -s STAGE --", description="What may stand after `--`, for every stage alike.", add_help=True
+        prog="nox -s STAGE --",
+        description="What may stand after `--`, for every stage alike.",
+        add_help=True,
+        allow_abbrev=False,
     )
     parser.add_argument("--publish", action="store_true", help="act on the real services instead of the stand-ins")
     parser.add_argument(
