@@ -28,6 +28,9 @@ ELSEWHERE: Mapping[str, str] = {
     "pip check": "run by smoke in every environment it makes (tests/stages/test_smoke.py)",
     "pip download --no-deps hephaestus-toolkit": "asks the real PyPI about a yanked version",
     "pip download --no-deps hephaestus-toolkit==<yanked>": "asks the real PyPI about a yanked version",
+    "python -m hephaestus": "run by tests/cli/test_status.py",
+    "python tests/examples/table.py": "what it prints is held against docs/failures.md (tests/examples/test_table.py)",
+    "uv run": "the noxfile run as a script: tests/nox/test_front_door.py",
     "python -m build": "run by build in every release (tests/e2e/test_chain.py)",
     "sigstore sign": "run by sign in every release (tests/e2e/test_chain.py)",
     "twine check --strict": "run by check in every release (tests/e2e/test_chain.py)",
@@ -84,6 +87,8 @@ def test_every_command_is_proven_somewhere(command: Command) -> None:
 def test_the_list_holds_no_command_that_no_page_shows() -> None:
     """What left the pages leaves the list."""
     assert set(ELSEWHERE) <= {command.text for command in COMMANDS}
+    named = [path for reason in ELSEWHERE.values() for path in re.findall(r"tests/[\w/]+\.py", reason)]
+    assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
 @pytest.mark.parametrize("command", NOX, ids=str)
@@ -93,6 +98,9 @@ def test_every_nox_command_names_a_session_and_options_that_exist(
     """``nox -s X -- options``: X is registered, and the words after ``--`` are in the grammar of the stages."""
     words = command.words
     before, after = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    if before[1:] == ["--version"]:
+        subprocess.run([sys.executable, "-m", *before], capture_output=True, check=True)
+        return
     assert before[1] == "-s", command.text
     names, flags = [word for word in before[2:] if word[0] != "-"], {word for word in before if word[:2] == "--"}
     assert names, command.text
