@@ -157,6 +157,8 @@ def test_upload_refuses(case: Case, scene: Scene, monkeypatch: pytest.MonkeyPatc
         scene.run(stage_of(scene, index, patience=case.change.get("patience", 60.0)))
     holds(case, raised.value)
     assert "\x1b" not in str(raised.value)
+    assert 'File "' not in str(raised.value), "a tool's traceback is shown to people"
+    assert "not known to this suite" not in str(raised.value)
     assert files_of(scene.directory.path) == held
     never_other_bytes(scene, index)
     assert set(had.items()) <= set(scene.served(index).items())

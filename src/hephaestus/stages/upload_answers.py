@@ -33,7 +33,7 @@ _CHECK = "mend it, raise the version, and run `nox -s release` again; `nox -s ch
 _ANSWERS = (
     Answer(
         pattern="This environment is not supported for trusted publishing|not supported for trusted publishing|"
-        "Credential not found",
+        r"Credential not found|OIDC token request failed \(code=40[13]",
         meaning="there is no OIDC identity here: this is no CI job, or it lacks `id-token: write`",
         remedy="publish from the workflow; a job needs `permissions: id-token: write`",
     ),
@@ -259,4 +259,14 @@ class ProvenanceMissingError(ReleaseError):
 
 
 def _tail(output: str) -> list[str]:
-    return [line.strip() for line in output.strip().splitlines() if line.strip()][-6:]
+    """The last lines that say something: no progress, and of a traceback only how it ends."""
+    said: list[str] = []
+    inside = False
+    for line in output.splitlines():
+        inside = line.startswith("Traceback ") or (inside and (not line.strip() or line.startswith(" ")))
+        if line.strip() and not inside and not _NOISE.search(line):
+            said.append(line.strip())
+    return said[-6:]
+
+
+_NOISE = re.compile(f"{_PROGRESS.pattern}|exception was the direct cause|another exception occurred")
