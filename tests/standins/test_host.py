@@ -135,6 +135,7 @@ def test_what_is_told_and_to_whom(tmp_path: Path) -> None:
             "pid": running.addresses["pid"],
             "code": "the code",
             "configuration": "the configuration",
+            "state": str(running.state),
         }
         stranger = {**running.addresses, "secret": "guess"}
         path.write_text(json.dumps(stranger))

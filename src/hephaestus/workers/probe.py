@@ -10,6 +10,7 @@ Answer: ``{"version", "python", "modules": {name: {"error", "version"}}, "script
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import os
@@ -33,16 +34,21 @@ def main(request_path: str) -> int:
         "modules": {name: look(name) for name in modules},
         "scripts": scripts(distribution, frozenset(request["extras"])),
         "installed": {found.metadata["Name"]: found.version for found in metadata.distributions()},
-        "missing": [str(file) for file in distribution.files or () if not Path(str(file.locate())).exists()],
+        "missing": [name for name in recorded(distribution) if not Path(str(distribution.locate_file(name))).exists()],
     }
     Path(request["answer"]).write_text(json.dumps(answer), encoding="utf-8")
     return 0
 
 
+def recorded(distribution: metadata.Distribution) -> list[str]:
+    """Every path RECORD lists. ``Distribution.files`` would not do: from Python 3.12 on it leaves out lost files."""
+    return [row[0] for row in csv.reader((distribution.read_text("RECORD") or "").splitlines()) if row]
+
+
 def importable(distribution: metadata.Distribution) -> list[str]:
     """The names to import, from RECORD: top-level modules, and the first real package below each namespace."""
     names = set()
-    paths = [PurePosixPath(str(file)) for file in distribution.files or ()]
+    paths = [PurePosixPath(name) for name in recorded(distribution)]
     code = {path for path in paths if module_name(path.name) and ".." not in path.parts}
     packages = {path.parent for path in code if module_name(path.name) == "__init__"}
     for path in code:

@@ -13,6 +13,18 @@ from pathlib import Path
 
 Fields = Mapping[str, str | Sequence[str]]
 
+#: What pip asks of an sdist before it believes its name; needs nothing that would have to be installed.
+_BACKEND = """\
+import pathlib
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    folder = pathlib.Path(metadata_directory, {folder!r})
+    folder.mkdir()
+    (folder / "METADATA").write_text({metadata!r}, encoding="utf-8")
+    return folder.name
+"""
+
 
 def core_metadata(name: str, version: str, fields: Fields | None = None, *, description: str = "Long.\n") -> str:
     """METADATA of a good distribution; ``fields`` replaces or adds, an empty value removes."""
@@ -105,13 +117,14 @@ def make_sdist(
     links: Mapping[str, str] | None = None,
     pkg_info: bool = True,
 ) -> Path:
-    """A good sdist, but for what the arguments spoil; it builds with hatchling."""
+    """A good sdist, but for what the arguments spoil; a back end of its own tells its metadata."""
     stem = f"{name.replace('-', '_').lower()}-{version}"
     top = stem if top is None else top
     module = name.replace("-", "_").lower()
     members = {
-        f"{top}/pyproject.toml": f'[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        f"{top}/pyproject.toml": f'[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
         f'[project]\nname = "{name}"\nversion = "{version}"\n',
+        f"{top}/backend.py": _BACKEND.format(folder=f"{stem}.dist-info", metadata=core_metadata(name, version)),
         f"{top}/{module}.py": f"VERSION = {version!r}\n",
     }
     if pkg_info:
