@@ -193,3 +193,15 @@ def test_fifty_clients_at_once() -> None:
         for client in clients:
             client.join()
     assert answers == [b"answer"] * 50
+
+
+def test_a_body_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that promises a body and stays silent gets a 408 and a closed connection, as from a real service."""
+    monkeypatch.setattr("hephaestus.standins.http.SILENCE_SECONDS", 0.1)
+    with (
+        Listener(lambda _request: Response()) as listener,
+        socket.create_connection(("127.0.0.1", listener.port), timeout=10) as client,
+    ):
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
