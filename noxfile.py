@@ -12,8 +12,8 @@ os.chdir(Path(__file__).resolve().parent)
 sys.path[:0] = [str(Path("src").resolve()), str(Path().resolve())]
 
 import nox  # noqa: E402
-from dev.sessions import development_sessions  # noqa: E402
 
+from dev.sessions import development_sessions  # noqa: E402
 from hephaestus.nox import release_sessions  # noqa: E402
 
 nox.needs_version = ">=2026.8.10"
