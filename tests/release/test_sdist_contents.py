@@ -91,7 +91,7 @@ def test_files_are_read_alike_from_folder_and_archive(tmp_path: Path) -> None:
     (tree / "link").symlink_to("sub/ü.txt")
     path = make_sdist(tmp_path, files={"sub/ü.txt": "x\n"}, links={"link": "sub/ü.txt"})
     members = sdist_members(path)
-    assert set(members) == {"PKG-INFO", "pyproject.toml", "tiny_thing.py", "sub/ü.txt", "link"}
+    assert set(members) == {"PKG-INFO", "pyproject.toml", "backend.py", "tiny_thing.py", "sub/ü.txt", "link"}
     own = tree_members(tree)
     assert own == {name: members[name] for name in own}
 
