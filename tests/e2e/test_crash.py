@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -15,8 +14,6 @@ import pytest
 from e2e.projects import Project
 
 from hephaestus.release.directory import STAGES
-
-EVERY = os.environ.get("HEPHAESTUS_EVERY_BOUNDARY") == "1"
 
 #: Boundaries that a run passes before the stage itself when it has to start the stand-ins.
 _HOST = 5
@@ -70,7 +67,7 @@ def after(original: Project, common: Path) -> Callable[[str], Project]:
     return find
 
 
-@pytest.mark.skipif(EVERY, reason="every boundary is tried")
+@pytest.mark.telling_boundary
 @pytest.mark.parametrize(
     ("stage", "name"),
     [
@@ -104,7 +101,7 @@ def test_a_stage_killed_at_a_telling_boundary_is_completed(
     assert found == name
 
 
-@pytest.mark.skipif(not EVERY, reason="every boundary is tried by `nox -s crash`")
+@pytest.mark.every_boundary
 @pytest.mark.parametrize("part", range(_PARTS))
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_killed_at_any_boundary_is_completed(
