@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -276,10 +277,15 @@ def git(root: Path, *arguments: str) -> str:
 @contextlib.contextmanager
 def running(project: Project, *words: str, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
     """A nox that is running; killed with its children if a test leaves it so."""
-    process = subprocess.Popen(
-        project.command(*words), cwd=project.root, env={**project.setting.environ, **(env or {})},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
-    )  # fmt: skip
+    # A suite started in the background ignores SIGINT, and so would all its children.
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            project.command(*words), cwd=project.root, env={**project.setting.environ, **(env or {})},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, ignored)
     try:
         yield process
     finally:
