@@ -27,15 +27,26 @@ def test_the_front_page_is_short() -> None:
     assert len(page("README.md").splitlines()) <= 100
 
 
+#: The front page is the index's project page too, where a relative link leads nowhere.
+HERE = "https://github.com/IAmJonoBo/Hephaestus/blob/main/"
+
+
+def test_the_front_page_links_by_full_address() -> None:
+    """Every link of the front page works on an index's page as well."""
+    assert all(re.match(r"https://", target) for target in links("README.md"))
+
+
 @pytest.mark.parametrize("name", LINKED)
 def test_every_relative_link_leads_somewhere(name: str) -> None:
     """A link to a file of this project names one that exists, and a heading that exists in it."""
     dangling = []
     for target in links(name):
-        if re.match(r"[a-z]+:", target):
+        ours = target.removeprefix(HERE)
+        if ours == target and re.match(r"[a-z]+:", target):
             continue
-        file, _, fragment = target.partition("#")
-        path = (ROOT / name).parent / file if file else ROOT / name
+        file, _, fragment = ours.partition("#")
+        folder = ROOT if ours != target else (ROOT / name).parent
+        path = folder / file if file else ROOT / name
         there = path.exists() and (not fragment or fragment in anchors(path.resolve().relative_to(ROOT).as_posix()))
         if not there:
             dangling.append(target)
