@@ -86,7 +86,11 @@ class CheckStage(Stage):
         signatures, *tools = _together(
             context,
             lambda: verify(context, proofs) if proofs else [],
-            lambda: [*_twine(context, paths), *_wheel_contents(context, paths), *all_findings(context)],
+            lambda: [
+                *_twine(context, paths),
+                *_wheel_contents(context, paths),
+                *all_findings(context, descriptions=False),
+            ],
         )
         findings += refusals(signatures, subject=context.world.publisher.subject)
         findings += [finding for found in tools for finding in found]
