@@ -35,7 +35,7 @@ def refused(project: Project, ran: Ran, *, names: str) -> None:
     assert names in ran.output
     assert "next:" in ran.output
     assert "Traceback" not in ran.output
-    assert "twine upload" not in ran.output
+    assert " -m twine " not in ran.output
     assert project.uploads("pypi") == []
     sent = [entry for entry in project.host().journal() if entry["service"] == "pypi-tls"]
     assert sent == []

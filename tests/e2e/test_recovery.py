@@ -147,8 +147,9 @@ def test_a_run_ended_by_the_person_can_go_on(before: Callable[[str], Project]) -
     with running(project, "-s", "upload-pypi", "--no-dependencies") as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if "twine upload" in line:
+            if " -m twine " in line and " upload " in line:
                 break
+        assert process.poll() is None, "nox had ended before it was interrupted"
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=60)
