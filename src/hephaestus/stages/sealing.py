@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.versions import next_version
 from hephaestus.services.errors import ServiceError
+from hephaestus.services.index import IndexClient
+from hephaestus.stages.indexes import http_client
 from hephaestus.stages.stage import Context
 from hephaestus.worlds.world import Index, TestPyPIPolicy
 
@@ -68,10 +70,7 @@ class Seals:
 
 def ask_index(index: Index, name: str, version: str) -> dict[str, str]:
     """Ask the index's own simple JSON, past every cache. Raises ServiceError."""
-    from hephaestus.services.http import HttpClient
-    from hephaestus.services.index import IndexClient
-
-    with HttpClient(user_agent="hephaestus") as http:
+    with http_client() as http:
         files = IndexClient(index.simple_url, http=http).release_files(name, version)
     return {file.filename: f"sha256:{file.sha256}" if file.sha256 else _UNKNOWN for file in files}
 
