@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from hephaestus.release.directory import DirectoryDamagedError
-from hephaestus.release.errors import Finding, GateRefused, ReleaseError, Severity
+from hephaestus.release.errors import Finding, GateRefused, Severity
 from hephaestus.release.receipts import Receipt, key_of
 from hephaestus.stages.stage import Context, Inputs, Stage
 from hephaestus.toolchain.locks import read_lock
@@ -154,8 +154,3 @@ def _stable(context: Context, word: str) -> str:
 def _next_step(stage: Stage, refusals: Sequence[Finding]) -> str:
     remedies = [finding.remedy for finding in refusals if finding.remedy.startswith("nox ")]
     return f"`{remedies[0]}`, then `{stage.retry}`" if remedies else f"mend what is named above, then `{stage.retry}`"
-
-
-def failure(stage: Stage, error: ReleaseError) -> str:
-    """The whole message of a failed stage, as people see it."""
-    return f"{stage.name}: {error}" if not str(error).startswith(stage.name) else str(error)

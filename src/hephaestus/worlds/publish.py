@@ -117,14 +117,7 @@ def publish_world(
     return World(
         label="publish",
         indexes={
-            name: Index(
-                name=name,
-                repository=name,
-                simple_url=f"{_INDEX_URLS[name]}/simple/",
-                json_url=f"{_INDEX_URLS[name]}/pypi",
-                audience=name,
-                environment=environment,
-            )
+            name: Index.at(_INDEX_URLS[name], name=name, environment=environment)
             for name, environment in environments.items()
         },
         github=GitHub(

@@ -84,14 +84,7 @@ def rehearsal_world(
     world = World(
         label="rehearsal",
         indexes={
-            name: Index(
-                name=name,
-                repository=name,
-                simple_url=f"{host.url(name)}/simple/",
-                json_url=f"{host.url(name)}/pypi",
-                audience=name,
-                environment=environment,
-            )
+            name: Index.at(host.url(name), name=name, environment=environment)
             for name, environment in environments.items()
         },
         github=GitHub(

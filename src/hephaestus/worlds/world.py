@@ -104,6 +104,18 @@ class Index:
     audience: str
     environment: str
 
+    @classmethod
+    def at(cls, base: str, *, name: str, environment: str) -> Index:
+        """An index laid out like PyPI below ``base`` (no trailing slash): audience and twine's name are its own."""
+        return cls(
+            name=name,
+            repository=name,
+            simple_url=f"{base}/simple/",
+            json_url=f"{base}/pypi",
+            audience=name,
+            environment=environment,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class GitHub:
