@@ -109,8 +109,10 @@ def test_a_killed_run_leaves_no_process_and_no_work_folder(before: Callable[[str
         for line in process.stdout:
             if "sigstore" in line and line.startswith("  > "):
                 break
+        # The command is printed before its process exists; killed in between, that process would start unseen.
+        assert until(lambda: any("sigstore" in line for line in _naming(temporary)))
         process.kill()
-    assert until(lambda: not _naming(project.root))
+    assert until(lambda: not _naming(project.root) and not _naming(temporary))
     ran = project.nox("-s", "sign", "--no-dependencies", env=env)
     assert ran.code == 0, ran.output
     assert [path.name for path in temporary.iterdir() if path.name.startswith("hephaestus-")] == []
@@ -161,5 +163,5 @@ def test_a_run_ended_by_the_person_can_go_on(before: Callable[[str], Project]) -
 
 def _naming(root: Path) -> list[str]:
     """The command lines of running processes that name a folder."""
-    shown = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout
-    return [line for line in shown.splitlines() if str(root) in line and "ps -eo" not in line]
+    shown = subprocess.run(["ps", "-wweo", "args="], capture_output=True, text=True, check=True).stdout
+    return [line for line in shown.splitlines() if str(root) in line and "ps -wweo" not in line]

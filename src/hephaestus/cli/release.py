@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hephaestus.release.errors import ReleaseError
+from hephaestus.cli.refusal import refusing
 
 __all__ = ["release"]
 
@@ -33,11 +33,8 @@ def status(
     from hephaestus.release.root import ReleaseRoot
     from hephaestus.report.summary import render, summarize
 
-    try:
+    with refusing():
         project = read_project(Path.cwd())
         root = ReleaseRoot(path=project.root / project.config.directory, rehearsal=not published)
         told = summarize(project, root.directory(project.version), world="publish" if published else "rehearsal")
-    except ReleaseError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
     typer.echo(json.dumps(told, indent=1) if as_json else render(told))

@@ -1,0 +1,1 @@
+"""The person who installs a release: fetching it, verifying it, installing it with no network."""
