@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from docs.documents import PAGES, ROOT, anchors, blocks, links, page, section, spans
 
-from hephaestus.nox import _CHAIN
+from hephaestus.release.chain import REQUIRES
 from hephaestus.release.config import Config
 from hephaestus.release.directory import STAGES
 from hephaestus.release.receipts import Receipt
@@ -187,7 +187,7 @@ def _section_start(stage: str, headings: list[str]) -> str:
 
 def test_what_each_stage_needs_is_what_its_session_requires() -> None:
     """ "Needs ..." of a section names every session the section's sessions require, and none that they do not."""
-    requires = {name: set(needed) for name, needed, *_ in _CHAIN}
+    requires = {name: set(needed) for name, needed in REQUIRES.items()}
     for heading in re.findall(r"^## (.+)$", page("docs/stages.md"), re.MULTILINE):
         here = [name for name in heading.split(", ") if name in requires]
         if not here:

@@ -31,8 +31,8 @@ release_sessions()
 #: What must not be imported to list sessions: everything beyond nox and the standard library costs every `nox -l`.
 HEAVY = (
     "build", "cryptography", "filelock", "httpx", "hephaestus.stages", "hephaestus.standins", "hephaestus.worlds",
-    "hephaestus.report", "hephaestus.services", "hephaestus.toolchain", "hephaestus.release", "pydantic", "requests",
-    "rich", "sigstore", "tomlkit", "twine", "typer", "urllib3",
+    "hephaestus.report", "hephaestus.services", "hephaestus.toolchain", "hephaestus.release.errors", "pydantic",
+    "requests", "rich", "sigstore", "tomlkit", "twine", "typer", "urllib3",
 )  # fmt: skip
 
 

@@ -19,23 +19,22 @@ if TYPE_CHECKING:
 
 __all__ = ["release_sessions"]
 
-#: Session, what it truly needs, its module and class, and its lines for ``nox -l`` and ``nox --usage``.
-_CHAIN: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
-    ("build", (), "build:BuildStage", "Build sdist and wheel from a clean export of the commit, twice, and compare."),
-    ("sign", ("build",), "sign:SignDistributions", "Sign every distribution (Sigstore, PEP 740) and verify at once."),
-    ("check", ("sign",), "check:CheckStage", "Predict what an index would refuse; hold contents against the commit."),
-    ("upload-testpypi", ("check",), "upload:UploadTestPyPI", "Upload what Test PyPI lacks; confirm by SHA-256."),
-    ("smoke", ("upload-testpypi",), "smoke:SmokeStage", "Install what Test PyPI serves; import it, run it."),
-    ("upload-pypi", ("smoke",), "upload:UploadPyPI", "Upload the same bytes to PyPI; confirm by SHA-256."),
-    ("wheelhouse", ("build",), "wheelhouse:WheelhouseStage", "Pack every wheel needed; prove an offline install."),
-    ("sign-wheelhouse", ("wheelhouse",), "sign:SignWheelhouse", "Sign the wheelhouse and its SBOM; verify at once."),
+#: Session, its module and class, and its lines for ``nox -l`` and ``nox --usage``.
+_CHAIN: tuple[tuple[str, str, str], ...] = (
+    ("build", "build:BuildStage", "Build sdist and wheel from a clean export of the commit, twice, and compare."),
+    ("sign", "sign:SignDistributions", "Sign every distribution (Sigstore, PEP 740) and verify at once."),
+    ("check", "check:CheckStage", "Predict what an index would refuse; hold contents against the commit."),
+    ("upload-testpypi", "upload:UploadTestPyPI", "Upload what Test PyPI lacks; confirm by SHA-256."),
+    ("smoke", "smoke:SmokeStage", "Install what Test PyPI serves; import it, run it."),
+    ("upload-pypi", "upload:UploadPyPI", "Upload the same bytes to PyPI; confirm by SHA-256."),
+    ("wheelhouse", "wheelhouse:WheelhouseStage", "Pack every wheel needed; prove an offline install."),
+    ("sign-wheelhouse", "sign:SignWheelhouse", "Sign the wheelhouse and its SBOM; verify at once."),
     (
         "github-release",
-        ("check", "sign-wheelhouse"),
         "github_release:GitHubReleaseStage",
         "Draft, attach every asset, read it back; publish last.",
     ),
-    ("verify", ("build",), "verify:VerifyStage", "Compare what PyPI, Test PyPI and GitHub serve with the manifest."),
+    ("verify", "verify:VerifyStage", "Compare what PyPI, Test PyPI and GitHub serve with the manifest."),
 )
 
 
@@ -52,14 +51,16 @@ def release_sessions(*, prefix: str = "", tags: tuple[str, ...] = ("release",)) 
     import nox
     from nox.registry import get as registered
 
+    from hephaestus.release.chain import REQUIRES
+
     names = [f"{prefix}{name}" for name, *_ in _CHAIN] + [f"{prefix}release"]
     if clashes := sorted(set(names) & set(registered())):
         msg = f"sessions {', '.join(clashes)} exist already: call release_sessions(prefix='release-') instead"
         raise ValueError(msg)
-    for name, requires, where, line in _CHAIN:
+    for name, where, line in _CHAIN:
         register = nox.session(
             name=f"{prefix}{name}",
-            requires=[f"{prefix}{other}" for other in requires],
+            requires=[f"{prefix}{other}" for other in REQUIRES[name]],
             venv_backend="uv|virtualenv",
             reuse_venv=True,
             default=False,
