@@ -1,18 +1,26 @@
-"""The development sessions: lint, types, tests, coverage, bench, crash, locks - each from a hash-locked list."""
+"""The development sessions, each from a hash-locked list; and `lock`, which makes those lists."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nox
 
-__all__ = ["development_sessions"]
+__all__ = ["LOCK_FOLDERS", "development_sessions"]
 
 _LOCKS = Path("dev")
 
+#: Every folder of locks: `nox -s lock` makes them again, Dependabot watches the same ones.
+LOCK_FOLDERS = (_LOCKS, Path("src/hephaestus/toolchain/locks"))
+
+#: What Dependabot reads from a lock's head, so that its own run of uv resolves as ours does
+#: (docs/decisions/0008-the-workflow.md). `--only-binary` is left out: it would copy that into the lock.
+_HOW = "nox -s lock (uv pip compile --universal --python-version 3.11 --generate-hashes)"
+
 
 def development_sessions() -> None:
-    """Register lint, types, tests, coverage, bench, crash and lock."""
+    """Register lint, types, tests, coverage, bench, crash, workflows and lock."""
     nox.session(name="lint", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(lint)
     nox.session(name="types", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(types)
     nox.session(name="tests", venv_backend="uv|virtualenv", reuse_venv=True, requires=["lint", "types"], default=False)(
@@ -21,6 +29,7 @@ def development_sessions() -> None:
     nox.session(name="coverage", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(coverage)
     nox.session(name="bench", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(bench)
     nox.session(name="crash", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(crash)
+    nox.session(name="workflows", venv_backend="uv|virtualenv", reuse_venv=True, default=False)(workflows)
     nox.session(name="lock", python=False, default=False)(lock)
 
 
@@ -70,17 +79,36 @@ def crash(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/e2e/test_crash.py", *chosen, env={"HEPHAESTUS_EVERY_BOUNDARY": "1"})
 
 
+def workflows(session: nox.Session) -> None:
+    """Audit .github/ as CI does: zizmor with GitHub's answers (needs GH_TOKEN), and the schemas.
+
+    What needs no network is proven by tests/workflows/ as well; only this asks whether a pinned commit is one of
+    the action's own, and whether anything is known against it.
+    """
+    if not os.environ.get("GH_TOKEN"):
+        session.error("workflows: GH_TOKEN is not set, so zizmor could not ask GitHub about the pinned commits; "
+                      "set it to any token without permissions, or run `nox -s tests -- tests/workflows`")  # fmt: skip
+    _install(session, "workflows")
+    session.run("zizmor", "--strict-collection", "--persona=auditor", "--no-ignores", "--collect=all", ".github")
+    check = ("check-jsonschema", "--builtin-schema")
+    session.run(*check, "vendor.github-workflows", *map(str, sorted(Path(".github/workflows").glob("*.yml"))))
+    session.run(*check, "vendor.dependabot", ".github/dependabot.yml")
+
+
 def lock(session: nox.Session) -> None:
     """Make every lock again with uv: newest versions at least seven days old, all with hashes."""
     import datetime
 
     cutoff = (datetime.datetime.now(tz=datetime.UTC) - datetime.timedelta(days=7)).date().isoformat()
-    for source in sorted([*_LOCKS.glob("*.in"), *Path("src/hephaestus/toolchain/locks").glob("*.in")]):
-        session.run(
-            "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes",
-            "--only-binary", ":all:", "--no-emit-index-url", "--no-header", "--upgrade", "--exclude-newer", cutoff,
-            str(source), "--output-file", str(source.with_suffix(".txt")), external=True,
-        )  # fmt: skip
+    for folder in LOCK_FOLDERS:
+        with session.chdir(folder):
+            for source in sorted(path.name for path in Path().glob("*.in")):
+                session.run(
+                    "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes",
+                    "--only-binary", ":all:", "--no-emit-index-url", "--custom-compile-command", _HOW, "--upgrade",
+                    "--exclude-newer", cutoff, source, "--output-file", f"{source.removesuffix('.in')}.txt",
+                    external=True,
+                )  # fmt: skip
 
 
 def _install(session: nox.Session, name: str) -> None:
