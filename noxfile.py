@@ -1,9 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = [
-#   "filelock>=3.12", "markdown-it-py>=3", "nox>=2026.8.10", "packaging>=24.2", "tomlkit>=0.12", "typer>=0.15",
-#   "urllib3>=2.2",
-# ]
+# dependencies = ["filelock>=3.12", "markdown-it-py>=3", "nox>=2026.8.10", "packaging>=24.2", "tomlkit>=0.12", "typer>=0.15", "urllib3>=2.2"]  # noqa: E501
 # ///
 """Sessions of this project: its tests, and its own release through its own suite."""
 
