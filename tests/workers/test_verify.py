@@ -265,4 +265,4 @@ def test_another_issuer_is_refused(running: Serving, ask_worker: Ask, subject: P
 
 def test_nothing_to_verify_is_nothing_refused(running: Serving, ask_worker: Ask) -> None:
     """An empty request has an empty answer; that there must be proofs is the caller's to say."""
-    assert ask_worker("verify", "check", asking(running)) == (0, {"results": []})
+    assert ask_worker("verify", "check", asking(running)) == (0, {"results": [], "error": ""})

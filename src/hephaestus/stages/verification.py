@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hephaestus.consumer.trust import TrustRootError
 from hephaestus.release.errors import Finding
 from hephaestus.stages.stage import Context
 from hephaestus.worlds.world import ChildKind
@@ -34,7 +35,10 @@ def attestation_of(name: str) -> str:
 
 
 def verify(context: Context, proofs: Iterable[Proof]) -> list[dict[str, Any]]:
-    """Verify every proof cryptographically; one result each (see workers/verify.py). Raises WorkerError."""
+    """Verify every proof cryptographically; one result each (see workers/verify.py).
+
+    Raises WorkerError, and TrustRootError when there is nothing to verify against.
+    """
     wanted = list(proofs)
     publisher = context.world.publisher
     trust = context.world.sigstore.trust_config
@@ -47,6 +51,8 @@ def verify(context: Context, proofs: Iterable[Proof]) -> list[dict[str, Any]]:
         "attestations": [{"file": str(p.file), "attestation": str(p.proof)} for p in wanted if p.kind == "attestation"],
     }
     answer = context.environment.work("verify", request, env=context.world.children[ChildKind.PROBE], timeout=300)
+    if answer["error"]:
+        raise TrustRootError(trusted_root=trust, problem=str(answer["error"]))
     results: list[dict[str, Any]] = answer["results"]
     return results
 

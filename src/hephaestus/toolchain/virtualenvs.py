@@ -13,7 +13,7 @@ from hephaestus.release.files import write_text
 from hephaestus.toolchain.locks import INSTALL_OPTIONS, Lock
 from hephaestus.toolchain.process import run_child
 
-__all__ = ["EnvironmentNotMadeError", "cache_folder", "cached_environment", "python_of"]
+__all__ = ["EnvironmentNotMadeError", "cache_folder", "cached_environment", "made_environment", "python_of"]
 
 _COMPLETE = "hephaestus-lock"
 
@@ -55,15 +55,13 @@ def cached_environment(lock: Lock, *, env: Mapping[str, str], cache: Path) -> Pa
     """
     import filelock
 
-    tag = f"{sys.implementation.cache_tag}-{lock.digest.removeprefix('sha256:')[:16]}"
-    folder = cache / "environments" / f"{lock.name}-{tag}"
-    python = python_of(folder)
-    if (folder / _COMPLETE).is_file() and python.exists():
-        return python
+    if made := made_environment(lock, cache=cache):
+        return made
+    folder = _folder(lock, cache)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{folder}.lock"):
-        if (folder / _COMPLETE).is_file() and python.exists():
-            return python
+        if made := made_environment(lock, cache=cache):
+            return made
         shutil.rmtree(folder, ignore_errors=True)
         for argv in _commands(folder, lock, env):
             done = run_child(argv, env=env, cwd=folder.parent, timeout=900)
@@ -71,7 +69,19 @@ def cached_environment(lock: Lock, *, env: Mapping[str, str], cache: Path) -> Pa
                 shutil.rmtree(folder, ignore_errors=True)
                 raise EnvironmentNotMadeError(lock=lock.name, output=done.output)
         write_text(folder / _COMPLETE, f"{lock.digest}\n")
-    return python
+    return python_of(folder)
+
+
+def made_environment(lock: Lock, *, cache: Path) -> Path | None:
+    """The Python of that environment where it is complete already; None where it would have to be made."""
+    folder = _folder(lock, cache)
+    python = python_of(folder)
+    return python if (folder / _COMPLETE).is_file() and python.exists() else None
+
+
+def _folder(lock: Lock, cache: Path) -> Path:
+    tag = f"{sys.implementation.cache_tag}-{lock.digest.removeprefix('sha256:')[:16]}"
+    return cache / "environments" / f"{lock.name}-{tag}"
 
 
 def _commands(folder: Path, lock: Lock, env: Mapping[str, str]) -> list[list[str]]:
