@@ -29,7 +29,7 @@ from hephaestus.services.errors import (
     Unreachable,
 )
 from hephaestus.services.patience import Patience, Setback, judged
-from hephaestus.services.transfer import Downloaded, FileBody, Progress, Promise
+from hephaestus.services.transfer import Arrival, Downloaded, FileBody, Progress, Promise
 
 if TYPE_CHECKING:
     import urllib3
@@ -166,27 +166,28 @@ class HttpClient:
     ) -> Downloaded:
         """Stream ``url`` into ``target``, which appears (or is replaced) only when whole and as promised.
 
-        ``sha256`` (hex) and ``size`` (bytes) are checked when given; raises DownloadMismatch.
+        A transfer that is cut goes on where it ended, where the service allows it (see Arrival). ``sha256`` (hex) and
+        ``size`` (bytes) are checked when given; raises DownloadMismatch.
         """
         asked = {"Accept-Encoding": "identity", **(headers or {})}
         promise = Promise(limit=limit, sha256=sha256, size=size)
+        with Arrival(target, url=url, promise=promise, progress=progress) as arrival:
 
-        def once() -> Downloaded:
-            with self._exchange("GET", url, asked, None, redirects) as (place, response):
-                if response.status != 200:
-                    body = self._read(place, response, _CHUNK)
+            def once() -> Downloaded:
+                with self._exchange("GET", url, {**asked, **arrival.wish()}, None, redirects) as (place, response):
                     found = {name.lower(): value for name, value in response.headers.items()}
-                    raise self._refused("GET", Answer(url=place, status=response.status, headers=found, body=body))
-                announced = response.headers.get("content-length", "")
-                return promise.keep(
-                    response.stream(_CHUNK, decode_content=False),
-                    target,
-                    url=url,
-                    total=int(announced) if announced.isdecimal() else 0,
-                    progress=progress,
-                )
+                    partial = response.status == 206 and arrival.continues(found)
+                    if response.status == 200 or partial:
+                        chunks = response.stream(_CHUNK, decode_content=False)
+                        if whole := arrival.take(chunks, headers=found, partial=partial):
+                            return whole
+                    elif response.status not in (206, 416):
+                        body = self._read(place, response, _CHUNK)
+                        raise self._refused("GET", Answer(url=place, status=response.status, headers=found, body=body))
+                    arrival.forget()
+                    raise _cut(place, ConnectionError("the rest of a cut download did not fit"), sent=True)
 
-        return self._patiently(once, repeat=True)
+            return self._patiently(once, repeat=True)
 
     def pause(self, attempt: int) -> bool:
         """Wait as before another attempt after ``attempt`` ones; False, at once, when the patience has ended.

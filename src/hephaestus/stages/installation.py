@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.utils import canonicalize_name
 
-from hephaestus.release.errors import Finding, ReleaseError, StageFailed
+from hephaestus.consumer.installers import INSTALL_SECONDS, Pip
+from hephaestus.consumer.origins import Installed
+from hephaestus.consumer.pip_errors import Tampered, install_finding, last_line
+from hephaestus.consumer.wheels import Interpreter, fitting_wheel, same_version
+from hephaestus.release.errors import Finding, StageFailed
 from hephaestus.release.metadata import read_core_metadata
 from hephaestus.stages.stage import Context
 from hephaestus.toolchain.process import Completed
@@ -24,6 +25,8 @@ from hephaestus.toolchain.virtualenvs import python_of
 from hephaestus.worlds.world import ChildKind
 
 __all__ = [
+    "INSTALL_SECONDS",
+    "PROBE_SECONDS",
     "FreshEnvironment",
     "Installed",
     "Interpreter",
@@ -37,35 +40,10 @@ __all__ = [
     "unknown_extras",
 ]
 
-INSTALL_SECONDS = 1800.0
 PROBE_SECONDS = 600.0
 
 _PIP = ("python", "-m", "pip")
-_QUIET = ("--no-input", "--disable-pip-version-check", "--progress-bar", "off")
 _PROBE = Path(__file__).resolve().parent.parent / "workers" / "probe.py"
-
-
-class Tampered(ReleaseError):
-    """Raised when bytes are served that are not the released ones: never promote, never retry into it."""
-
-    def __init__(self, *, subject: str, source: str, details: Sequence[str] = ()) -> None:
-        super().__init__(
-            what=f"{subject}: {source} serves other bytes than this release has",
-            why="somebody or something changed the file on its way; what users get is not what was built and signed",
-            details=details,
-            next_step="do not promote this version: compare the index's page with SHA256SUMS, revoke the publisher's "
-            "access if it was not you, and release a new version",
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interpreter:
-    """A Python of this machine: ``wanted`` is how it was asked for, ``version`` X.Y.Z."""
-
-    wanted: str
-    executable: str
-    version: str
-    name: str
 
 
 def interpreters(context: Context, wanted: Iterable[str]) -> dict[str, Interpreter | None]:
@@ -85,32 +63,6 @@ def running_interpreter(context: Context) -> Interpreter:
         version=platform.python_version(),
         name=platform.python_implementation(),
     )
-
-
-def fitting_wheel(files: Iterable[str], interpreter: Interpreter) -> str | None:
-    """The wheel among ``files`` that ``interpreter`` prefers on this platform, or None."""
-    wheels = {file: parse_wheel_filename(file)[3] for file in files if file.endswith(".whl")}
-    python = tuple(int(part) for part in interpreter.version.split(".")[:2])
-    if interpreter.name != "CPython":
-        order: list[Tag] = list(compatible_tags(python_version=python))
-    else:
-        short = f"cp{python[0]}{python[1]}"
-        order = [*cpython_tags(python_version=python), *compatible_tags(python_version=python, interpreter=short)]
-    ranks = {tag: rank for rank, tag in reversed(list(enumerate(order)))}
-    fitting = {file: min(ranks[tag] for tag in tags & set(ranks)) for file, tags in wheels.items() if tags & set(ranks)}
-    return min(fitting, key=lambda file: (fitting[file], file)) if fitting else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Installed:
-    """One distribution of pip's installation report: where it came from and what it is."""
-
-    name: str
-    version: str
-    url: str
-    sha256: str
-    direct: bool
-    yanked: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,13 +99,19 @@ class FreshEnvironment:
         """Where its programs are."""
         return self.python.parent
 
+    def pip(self, context: Context) -> Pip:
+        """The stage's locked pip, driving this environment."""
+
+        def run(argv: Sequence[str], env: Mapping[str, str]) -> Completed:
+            return context.environment.run(argv, env=env, timeout=INSTALL_SECONDS)
+
+        return Pip(words=(*_PIP, "--python", str(self.python)), run=run)
+
     def install(
         self, context: Context, arguments: Sequence[str], *, env: Mapping[str, str], report: Path
     ) -> tuple[Completed, list[Installed]]:
         """``pip install`` into it; what pip says it installed is empty when it failed."""
-        argv = [*_PIP, "--python", str(self.python), "install", *_QUIET, "--no-compile", "--report", str(report)]
-        done = context.environment.run([*argv, *arguments], env=env, timeout=INSTALL_SECONDS)
-        return done, _read_report(report) if done.ok else []
+        return self.pip(context).install(["--no-compile", *arguments], env=env, report=report)
 
     def check(self, context: Context) -> Completed:
         """``pip check``: whether everything installed has what it requires."""
@@ -209,7 +167,7 @@ def check_probe(
 ) -> list[Finding]:
     """What a look from inside found wrong."""
     if answer is None:
-        last = _last_line(done.output) or "without a word"
+        last = last_line(done.output) or "without a word"
         message = f"importing it ended the process with exit code {done.code} ({last})"
         return [Finding(code="import-crashes", subject=f"{name} on {place}", message=message)]
     findings = []
@@ -230,110 +188,3 @@ def check_probe(
         if result["error"]:
             found("dead-script", script, f"cannot start: {result['error']}")
     return findings
-
-
-def install_finding(output: str, *, place: str, name: str) -> Finding:
-    """Why pip failed to install the file ``name``, in one line. Raises Tampered when that file has another hash."""
-    if "DO NOT MATCH THE HASHES" in output:
-        return _other_bytes(output, place=place, name=name)
-    for pattern, code, message in _PIP_ERRORS:
-        if match := re.search(pattern, output):
-            words = {key: value.strip() for key, value in match.groupdict().items()}
-            subject = words.get("subject") or name
-            reason = {"build-fails": _backend_words, "dependency-conflict": _conflict}.get(code, lambda _output: "")(
-                output
-            )
-            message = f"{message}: {reason}" if reason else message
-            return Finding(code=code, subject=f"{subject} on {place}", message=message.format(**words))
-    return Finding(
-        code="install-fails", subject=f"{name} on {place}", message=f"pip cannot install it: {_last_line(output)}"
-    )
-
-
-# pip 26.3's own words; the order matters, the most telling first.
-_PIP_ERRORS: tuple[tuple[str, str, str], ...] = (
-    (
-        r"ERROR: Package '(?P<subject>[^']+)' requires a different Python: (?P<have>\S+) not in '(?P<wanted>[^']*)'",
-        "python-unsupported",
-        "does not allow Python {have} (it requires {wanted})",
-    ),
-    (
-        r"ERROR: No matching distribution found for (?P<subject>[^\n]+)",
-        "dependency-missing",
-        "no index of this machine's configuration has a file for it",
-    ),
-    (
-        r"ERROR: Cannot install (?P<subject>[^\n]+) because these package versions have conflicting dependencies",
-        "dependency-conflict",
-        "its requirements cannot be met together",
-    ),
-    (
-        r"ERROR: (?P<subject>\S+) is not a supported wheel on this platform",
-        "wheel-unsupported",
-        "does not fit this interpreter and platform",
-    ),
-    (
-        r"(?:ERROR: )?Failed to build '?(?P<subject>[^'\n]+?)'?(?: when [^\n]*)?(?:\n|\Z)",
-        "build-fails",
-        "pip cannot build it from its sdist",
-    ),
-    (r"metadata-generation-failed|subprocess-exited-with-error", "build-fails", "pip cannot build it from its sdist"),
-)
-
-
-def same_version(one: str, other: str) -> bool:
-    """Whether two versions are equal by PEP 440; what is no version equals nothing."""
-    try:
-        return Version(one) == Version(other)
-    except InvalidVersion:
-        return False
-
-
-def _read_report(path: Path) -> list[Installed]:
-    data = json.loads(path.read_text(encoding="utf-8"))
-    found = []
-    for entry in data["install"]:
-        download = entry["download_info"]
-        archive = download.get("archive_info") or {}
-        found.append(
-            Installed(
-                name=canonicalize_name(entry["metadata"]["name"]),
-                version=entry["metadata"]["version"],
-                url=download["url"],
-                sha256=(archive.get("hashes") or {}).get("sha256", ""),
-                direct=bool(entry.get("is_direct")),
-                yanked=bool(entry.get("is_yanked")),
-            )
-        )
-    return found
-
-
-def _other_bytes(output: str, *, place: str, name: str) -> Finding:
-    """Tell the released file with other bytes, which is tampering with the release, from a dependency's."""
-    lines = output.partition("DO NOT MATCH THE HASHES")[2].splitlines()[1:]
-    details = [line.strip() for line in lines if line.strip()][:3]
-    culprit = details[0].partition(" (from ")[0] if details else ""
-    if name in culprit:
-        raise Tampered(subject=name, source="the index", details=details)
-    words = " ".join(" ".join(details[1:]).split())
-    message = f"its bytes are not the ones promised ({words}): it may have been tampered with"
-    return Finding(code="dependency-hash", subject=f"{culprit} on {place}", message=message)
-
-
-def _conflict(output: str) -> str:
-    """Who requires what, as pip lists it."""
-    listed = output.partition("The conflict is caused by:")[2].strip().partition("\n\n")[0]
-    return "; ".join(line.strip() for line in listed.splitlines() if line.strip())[:300]
-
-
-def _backend_words(output: str) -> str:
-    """The last line a build backend said, out of the frame pip draws around it."""
-    framed = re.findall(r"\[\d+ lines? of output\]\n(.*?)\n\s*\[end of output\]", output, flags=re.DOTALL)
-    lines = [line.strip() for line in (framed[-1] if framed else "").splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
-
-
-def _last_line(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR:")]
-    return (errors or lines or [""])[-1][:300]

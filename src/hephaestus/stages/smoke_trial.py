@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urldefrag, urlsplit
 
 from packaging.version import Version
 
+from hephaestus.consumer.installers import install_served
+from hephaestus.consumer.origins import Installed, Served
 from hephaestus.release.config import SmokeConfig
-from hephaestus.release.errors import Finding, Severity
+from hephaestus.release.errors import Finding
 from hephaestus.stages.installation import (
     INSTALL_SECONDS,
     PROBE_SECONDS,
     FreshEnvironment,
-    Installed,
     Interpreter,
-    Tampered,
     check_probe,
     fitting_wheel,
     install_finding,
@@ -30,25 +29,6 @@ from hephaestus.toolchain.process import ToolHangsError, ToolMissingError
 from hephaestus.worlds.world import ChildKind
 
 __all__ = ["Results", "Served", "Trial", "names_version", "trials"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Served:
-    """The release's files as the index serves them: file name to address and SHA-256 (hex)."""
-
-    urls: Mapping[str, str]
-    digests: Mapping[str, str]
-    simple_url: str
-    index: str
-
-    def pinned(self, file: str) -> str:
-        """The address of a file with its digest, as an installer takes it."""
-        return f"{self.urls[file]}#sha256={self.digests[file]}"
-
-    @property
-    def origins(self) -> frozenset[tuple[str, str]]:
-        """Scheme and authority of everything that belongs to this index."""
-        return frozenset(_origin(url) for url in (self.simple_url, *self.urls.values()))
 
 
 @dataclass(kw_only=True)
@@ -137,24 +117,21 @@ def _install(
             return None
         # What pip fetched by URL and hash is the sdist; what is installed is the wheel made of those bytes here.
         requirement, origin, digest = f"{project.normalized} @ {built.as_uri()}", built.as_uri(), ""
-    report = fresh.folder.parent / "report.json"
-    done, installed = fresh.install(context, [requirement], env=env, report=report)
-    if not done.ok:
-        results.findings.append(install_finding(done.output, place=trial.place, name=trial.file))
-        return None
-    results.findings += _proof(installed, served, trial, name=project.normalized, origin=origin, digest=digest)
-    results.warnings += [
-        Finding(
-            code="yanked",
-            subject=f"{one.name} {one.version} on {trial.place}",
-            message="has been yanked from its index; only the exact pin lets it in",
-            remedy="widen the requirement",
-            severity=Severity.WARNING,
-        )
-        for one in installed
-        if one.yanked
-    ]
-    return installed
+    attempt = install_served(
+        fresh.pip(context),
+        served,
+        ["--no-compile", requirement],
+        name=project.normalized,
+        file=trial.file,
+        origin=origin,
+        digest=digest,
+        place=trial.place,
+        env=env,
+        report=fresh.folder.parent / "report.json",
+    )
+    results.findings += attempt.findings
+    results.warnings += attempt.warnings
+    return list(attempt.installed) if attempt.installed else None
 
 
 def _build(context: Context, fresh: FreshEnvironment, requirement: str, trial: Trial, results: Results) -> Path | None:
@@ -172,28 +149,6 @@ def _build(context: Context, fresh: FreshEnvironment, requirement: str, trial: T
         finding = replace(finding, code="sdist-build", subject=f"{trial.file} on {trial.place}")
     results.findings.append(finding)
     return None
-
-
-def _proof(
-    installed: Sequence[Installed], served: Served, trial: Trial, *, name: str, origin: str, digest: str
-) -> list[Finding]:
-    """Ours came from that address with that hash, and nothing else came from the index's hosts."""
-    findings = []
-    ours = [one for one in installed if one.name == name]
-    if [(urldefrag(one.url)[0], one.direct) for one in ours] != [(origin, True)]:
-        found = ", ".join(one.url for one in ours) or "nothing"
-        message = f"pip's report says it came from {found}, not from {origin}"
-        findings.append(Finding(code="foreign-origin", subject=f"{name} on {trial.place}", message=message))
-    elif digest and ours[0].sha256 != digest:
-        details = [f"released {digest}, installed {ours[0].sha256 or 'without a hash'}"]
-        raise Tampered(subject=trial.file, source=served.index, details=details)
-    for one in installed:
-        if one.name != name and _origin(one.url) in served.origins:
-            message = f"came from {one.url}: anyone may register any name there, so this may be anybody's code"
-            remedy = "take that index out of pip's configuration (index-url, extra-index-url)"
-            subject = f"{one.name} {one.version} on {trial.place}"
-            findings.append(Finding(code="dependency-confusion", subject=subject, message=message, remedy=remedy))
-    return findings
 
 
 def _run_commands(context: Context, fresh: FreshEnvironment, trial: Trial) -> list[Finding]:
@@ -231,8 +186,3 @@ def names_version(text: str, version: str) -> bool:
     """Whether ``text`` names exactly this version: 1.2.3 is not named by 1.2.30, 11.2.3 or 1.2.3rc1."""
     spellings = "|".join(re.escape(spelling) for spelling in {version, str(Version(version))})
     return re.search(rf"(?<![0-9.])(?:{spellings})(?![.+-]?[0-9A-Za-z])", text) is not None
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
