@@ -184,11 +184,12 @@ def test_help_lists_the_options_and_does_nothing(nox: Nox, project: Path) -> Non
 @pytest.mark.parametrize("asked", ["option", "variable"])
 @pytest.mark.parametrize("session", ["build", "release"])
 def test_a_publish_is_never_a_rehearsal_in_disguise(nox: Nox, project: Path, asked: str, session: str) -> None:
-    """Asked to publish, a session that cannot says so and leaves no receipt where a real release would lie."""
+    """Asked to publish outside its workflow, a session says so and leaves nothing where a real release would lie."""
     words = ("--", "--publish") if asked == "option" else ()
     env = {"HEPHAESTUS_PUBLISH": "1"} if asked == "variable" else {}
     ran = nox(NOXFILE, "--no-dependencies", "-s", session, *words, env=env)
-    refused(ran, "publishing from a session is not part of this version")
+    refused(ran, "a publish happens in the workflow publish-pypi.yml and nowhere else")
+    assert "git push origin v1.2.3" in ran.output
     assert not (project / "release").exists()
 
 

@@ -135,23 +135,16 @@ class TestPolicy:
         assert told["next"] == ("nox -s upload-pypi" if promoted else "")
         assert ("left out: a pre-release" in render(told)) is not promoted
 
-    @pytest.mark.parametrize(
-        ("testpypi", "answer", "state"),
-        [
-            ("optional", "unavailable (503)", "left out"),
-            ("optional", "complete", "not done"),
-            ("required", "unavailable (503)", "not done"),
-        ],
-    )
-    def test_smoke_is_left_out_only_with_an_optional_test_pypi_that_is_away(
-        self, tmp_path: Path, testpypi: str, answer: str, state: str
+    @pytest.mark.parametrize(("answer", "state"), [("unavailable (503)", "left out"), ("complete", "not done")])
+    def test_smoke_is_left_out_only_with_a_test_pypi_that_was_passed_over(
+        self, tmp_path: Path, answer: str, state: str
     ) -> None:
-        """An optional index that did not answer leaves smoke nothing to install; any other case leaves it open."""
+        """An index that policy let the release pass over leaves smoke nothing to install; else smoke is open."""
         directory = released(
             tmp_path, *(stage for stage in STAGES if stage != "smoke"),
             upload_testpypi={"evidence": {"state": answer}},
         )  # fmt: skip
-        told = summarize(project(tmp_path, testpypi=testpypi), directory, world="rehearsal")
+        told = summarize(project(tmp_path), directory, world="rehearsal")
         assert states(told)["smoke"] == state
 
 

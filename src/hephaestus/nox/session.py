@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from hephaestus.nox.posargs import Request
     from hephaestus.release.project import Project
     from hephaestus.release.root import ReleaseRoot
+    from hephaestus.release.source import Source
     from hephaestus.stages.runner import Outcome
     from hephaestus.stages.stage import Stage
     from hephaestus.worlds.opening import Opened
 
-__all__ = ["IncompleteError", "PublishNotBuiltError", "finish", "run"]
+__all__ = ["IncompleteError", "finish", "run"]
 
 
 class IncompleteError(ReleaseError):
@@ -34,17 +35,6 @@ class IncompleteError(ReleaseError):
             what=f"release: {', '.join(stages)} not done for this version",
             why="`release` does nothing itself; run without its stages it would call a release whole that is not",
             next_step="`nox -s release`, without `--no-dependencies`",
-        )
-
-
-class PublishNotBuiltError(ReleaseError):
-    """Raised for ``--publish`` and HEPHAESTUS_PUBLISH=1: sessions cannot open the real world yet."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="publishing from a session is not part of this version; nothing was changed and nothing was sent",
-            why="a rehearsal in its place would leave receipts that look like a release",
-            next_step="`nox -s release` rehearses the same chain; unset HEPHAESTUS_PUBLISH if it is set",
         )
 
 
@@ -81,10 +71,8 @@ def finish(session: nox.Session) -> None:
     try:
         request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
         project = read_project(Path.cwd())
-        if request.publish:
-            raise PublishNotBuiltError
         directory = _root(project, request).directory(project.version)
-        told = summary.summarize(project, directory, world="rehearsal")
+        told = summary.summarize(project, directory, world="publish" if request.publish else "rehearsal")
         if told["next"]:
             raise IncompleteError(stages=[stage["stage"] for stage in told["stages"] if stage["state"] != "done"])
         summary.write(told, directory)
@@ -99,51 +87,42 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
     from hephaestus.nox.environment import provision
     from hephaestus.release.source import read_source
     from hephaestus.report import summary
+    from hephaestus.report.job import hand_over
     from hephaestus.report.terminal import Terminal
     from hephaestus.stages.runner import run_stage
     from hephaestus.stages.stage import Context
     from hephaestus.toolchain.environment import LockedEnvironment
     from hephaestus.toolchain.locks import read_lock
     from hephaestus.worlds.children import installer
-    from hephaestus.worlds.opening import open_rehearsal
 
-    if request.publish:
-        raise PublishNotBuiltError
     root = _root(project, request)
     terminal = Terminal(stage=stage.name)
     with root.lock(project.version, waiting=lambda owner: terminal.step(f"waiting for {owner}")):
         source = read_source(project.root) if stage.name == "build" else None
-        opened = open_rehearsal(
-            project,
-            root,
-            source=source,
-            keep_world=request.keep_world,
-            environ=os.environ,
-            faults=request.faults,
-            run=str(os.getpid()),
-        )
-        terminal.began(project, opened.world)
         work = _work_folder(stage.name)
         environment = LockedEnvironment(
             provision=lambda: provision(session, read_lock(stage.lock), env=installer(os.environ)),
             work=work / "requests",
             announce=terminal.command,
         )
-        context = Context(
-            project=project,
-            world=opened.world,
-            directory=opened.directory,
-            environment=environment,
-            narrator=terminal,
-            options=request.options,
-            work=work,
-            source=source,
-        )
         try:
-            outcome = run_stage(stage, context, recorder=environment)
-        except ReleaseError as error:
-            _tell_failure(project, opened, stage.name, error)
-            raise
+            opened = _open(project, root, stage.name, request, source=source, work=work)
+            terminal.began(project, opened.world)
+            context = Context(
+                project=project,
+                world=opened.world,
+                directory=opened.directory,
+                environment=environment,
+                narrator=terminal,
+                options=request.options,
+                work=work,
+                source=source,
+            )
+            try:
+                outcome = run_stage(stage, context, recorder=environment)
+            except ReleaseError as error:
+                _tell_failure(project, opened, stage.name, error)
+                raise
         finally:
             if request.options.keep_work:
                 terminal.step(f"kept {work}")
@@ -155,7 +134,36 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
         ):
             told = summary.summarize(project, opened.directory, world=opened.world.label)
             summary.write(told, opened.directory)
+        if request.publish:
+            hand_over(stage.name, project, opened.directory, reason=outcome.reason, environ=os.environ)
         return outcome
+
+
+def _open(
+    project: Project, root: ReleaseRoot, stage: str, request: Request, *, source: Source | None, work: Path
+) -> Opened:
+    from hephaestus.worlds.opening import open_publish, open_rehearsal
+    from hephaestus.worlds.publish import consent
+
+    if request.publish:
+        return open_publish(
+            project,
+            root,
+            stage=stage,
+            source=source,
+            consent=consent(option=request.publish, environ=os.environ),
+            environ=os.environ,
+            state=work,
+        )
+    return open_rehearsal(
+        project,
+        root,
+        source=source,
+        keep_world=request.keep_world,
+        environ=os.environ,
+        faults=request.faults,
+        run=str(os.getpid()),
+    )
 
 
 def _tell_failure(project: Project, opened: Opened, stage: str, error: ReleaseError) -> None:
@@ -178,8 +186,11 @@ def _quiet() -> None:
 
 
 def _root(project: Project, request: Request) -> ReleaseRoot:
+    from hephaestus.worlds.job import read_job
     from hephaestus.worlds.opening import release_root
 
+    if request.publish:
+        read_job(os.environ, project=project)  # refuses outside its workflow, before a folder is made
     return release_root(project, rehearsal=not request.publish)
 
 

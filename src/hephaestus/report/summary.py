@@ -73,7 +73,7 @@ def _left_out(stage: str, project: Project, receipts: Mapping[str, Receipt]) -> 
     if stage == "upload-pypi" and project.prerelease and not project.config.prerelease_to_pypi:
         return "a pre-release goes to Test PyPI only"
     uploaded = receipts.get("upload-testpypi")
-    if stage == "smoke" and uploaded is not None and project.config.testpypi == "optional":
+    if stage == "smoke" and uploaded is not None:
         state = str(uploaded.evidence.get("state", ""))
         return f"Test PyPI was {state}" if state.startswith("unavailable") else ""
     return ""
@@ -85,8 +85,11 @@ _SETTLED = ("done", "left out")
 _SERVICES = {"upload-testpypi": "Test PyPI", "upload-pypi": "PyPI", "github-release": "GitHub"}
 
 
-def render(summary: Mapping[str, Any]) -> str:
-    """The summary for people: every file with size and SHA-256, every service, every stage."""
+def render(summary: Mapping[str, Any], *, with_next: bool = True) -> str:
+    """The summary for people: every file with size and SHA-256, every service, every stage.
+
+    ``with_next`` False leaves the next command to somebody who knows more than the receipts do.
+    """
     dirty = ", with uncommitted changes" if summary["dirty"] else ""
     origin = f"of commit {summary['commit'][:12]}{dirty}" if summary["commit"] else "not built yet"
     lines = [
@@ -105,8 +108,9 @@ def render(summary: Mapping[str, Any]) -> str:
         else f"  {stage['stage']:16} {': '.join(stage[key] for key in ('state', 'reason') if key in stage)}"
         for stage in summary["stages"]
     ]
-    lines += ["", f"  next: {summary['next']}" if summary["next"] else "  complete: nothing is left to do", ""]
-    return "\n".join(lines)
+    if with_next:
+        lines += ["", f"  next: {summary['next']}" if summary["next"] else "  complete: nothing is left to do"]
+    return "\n".join([*lines, ""])
 
 
 def brief(summary: Mapping[str, Any]) -> str:

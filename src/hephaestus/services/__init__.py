@@ -2,3 +2,10 @@
 
 They share one way over the network (``services.http``). Importing this package imports no network library.
 """
+
+from hephaestus import __version__
+
+__all__ = ["USER_AGENT"]
+
+#: How every request of the suite introduces itself.
+USER_AGENT = f"hephaestus-toolkit/{__version__}"

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hephaestus import __version__
+from hephaestus.services import USER_AGENT
 from hephaestus.services.http import HttpClient
 from hephaestus.services.index import IndexClient
 from hephaestus.stages.stage import Context
 
-__all__ = ["USER_AGENT", "asking", "http_client"]
-
-#: How every request of the suite introduces itself.
-USER_AGENT = f"hephaestus-toolkit/{__version__}"
+__all__ = ["asking", "http_client"]
 
 
 def http_client() -> HttpClient:

@@ -11,10 +11,10 @@ from packaging.version import InvalidVersion, Version
 
 from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.publication_diff import PublicationDifference, compare_wheels
+from hephaestus.services import USER_AGENT
 from hephaestus.services.http import HttpClient
 from hephaestus.services.index import IndexClient, IndexFile
 from hephaestus.services.patience import Patience
-from hephaestus.stages.indexes import USER_AGENT
 from hephaestus.stages.stage import Context
 
 __all__ = ["Publication", "last_publication"]

@@ -4,18 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from hephaestus.release.chain import REQUIRES
 from hephaestus.release.directory import ReleaseDirectory
-from hephaestus.release.errors import ReleaseError
+from hephaestus.release.errors import Finding, GateRefused, ReleaseError
+from hephaestus.release.handover import handover_findings, read_words
 from hephaestus.release.project import Project
 from hephaestus.release.root import ReleaseRoot
 from hephaestus.release.source import Source
-from hephaestus.worlds.world import Reproducibility, TestPyPIPolicy, World
+from hephaestus.worlds.publish import Consent
+from hephaestus.worlds.world import Policy, Reproducibility, TestPyPIPolicy, World
 
-__all__ = ["IDLE_VARIABLE", "IdleTimeError", "NothingBuiltError", "Opened", "open_rehearsal", "release_root"]
+__all__ = [
+    "IDLE_VARIABLE",
+    "MANIFEST_VARIABLE",
+    "TESTPYPI_VARIABLE",
+    "IdleTimeError",
+    "NothingBuiltError",
+    "Opened",
+    "TestPyPIVariableError",
+    "open_publish",
+    "open_rehearsal",
+    "release_root",
+]
 
 #: How many seconds the stand-ins outlive the last request; for tests and small machines.
 IDLE_VARIABLE = "HEPHAESTUS_STANDINS_IDLE"
+#: What the jobs before this one stated of the release directory they handed over.
+MANIFEST_VARIABLE = "HEPHAESTUS_MANIFEST"
+#: Overrides ``testpypi`` of the configuration while Test PyPI is down: a repository variable needs no new tag.
+TESTPYPI_VARIABLE = "HEPHAESTUS_TESTPYPI"
+_ENVIRONMENTS = {"testpypi": "testpypi", "pypi": "pypi"}
 _IDLE_SECONDS = 600.0
 _LONGEST_IDLE = 86_400.0
 
@@ -28,6 +48,19 @@ class IdleTimeError(ReleaseError):
             what=f"{IDLE_VARIABLE} is {given!r}",
             why=f"it is how many seconds the stand-ins outlive the last request: from 1 to {_LONGEST_IDLE:.0f}",
             next_step=f"unset it ({_IDLE_SECONDS:.0f} s are waited then), or give a number of seconds",
+        )
+
+
+class TestPyPIVariableError(ReleaseError):
+    """Raised when HEPHAESTUS_TESTPYPI holds neither of its two words."""
+
+    __test__ = False  # the name begins with Test; pytest must not collect it
+
+    def __init__(self, *, given: str) -> None:
+        super().__init__(
+            what=f"{TESTPYPI_VARIABLE} is {given!r}",
+            why="it says whether an outage of Test PyPI stops the release: `required` or `optional`",
+            next_step="correct it, or unset it: `[tool.hephaestus.release] testpypi` decides then",
         )
 
 
@@ -88,7 +121,6 @@ def open_rehearsal(
     if not known:
         raise NothingBuiltError(version=version, directory=directory.path.relative_to(project.root).as_posix())
     directory.path.mkdir(parents=True, exist_ok=True)
-    environments = {"testpypi": "testpypi", "pypi": "pypi"}
     cache = cache_folder(environ)
     host = ensure_host(
         root.standins(str(known["source"])),
@@ -97,7 +129,7 @@ def open_rehearsal(
             project=project.normalized,
             repository=project.repository,
             workflow=project.config.workflow,
-            environments=environments,
+            environments=_ENVIRONMENTS,
         ),
         cache=cache,
         environ=environ,
@@ -110,17 +142,94 @@ def open_rehearsal(
         commit=str(known.get("commit", "")),
         repository=project.repository,
         workflow=project.config.workflow,
-        environments=environments,
+        environments=_ENVIRONMENTS,
         host=host,
         environ=environ,
-        policy=replace(
-            REHEARSAL_POLICY,
-            testpypi=TestPyPIPolicy(project.config.testpypi),
-            prerelease_to_pypi=project.config.prerelease_to_pypi,
-            reproducible=Reproducibility(project.config.build.reproducible),
-        ),
+        policy=_policy(REHEARSAL_POLICY, project, environ),
     )
     return Opened(world=world, directory=directory)
+
+
+def open_publish(
+    project: Project,
+    root: ReleaseRoot,
+    *,
+    stage: str,
+    source: Source | None,
+    consent: Consent | None,
+    environ: Mapping[str, str],
+    state: Path,
+) -> Opened:
+    """The world of the real services, for one stage in its workflow job; the caller holds the release's lock.
+
+    ``source`` is given by build alone; every other stage takes the directory that another job made, and holds it
+    against what that job stated (``HEPHAESTUS_MANIFEST``). ``state`` holds the homes of children and is gone
+    afterwards. Raises PublishNotAskedForError, NotInWorkflowError, GateRefused with everything that is wrong,
+    NothingBuiltError, HandoverError, ServiceError.
+    """
+    from hephaestus.worlds.addresses import read_addresses
+    from hephaestus.worlds.job import job_findings, read_job
+    from hephaestus.worlds.publish import PUBLISH_POLICY, publish_world
+
+    job = read_job(environ, project=project)
+    world = publish_world(
+        consent=consent,
+        repository=project.repository,
+        workflow=project.config.workflow,
+        ref=f"refs/tags/{project.tag}",
+        environments=_ENVIRONMENTS,
+        state=state,
+        environ=environ,
+        policy=_policy(PUBLISH_POLICY, project, environ),
+        addresses=read_addresses(environ),
+    )
+    directory = root.directory(project.version)
+    findings: list[Finding] = []
+    if source is not None:
+        findings += job_findings(job, project=project, commit=source.commit)
+        findings += _branch_findings(world, source.commit)
+    else:
+        build = directory.receipt("build")
+        if build is None:
+            shown = directory.path.relative_to(project.root).as_posix()
+            raise NothingBuiltError(version=project.version, directory=shown)
+        findings += job_findings(job, project=project, commit=build.commit)
+        words = read_words(environ.get(MANIFEST_VARIABLE, ""))
+        findings += handover_findings(directory, words, needed=REQUIRES[stage])
+    if findings:
+        raise GateRefused(stage=stage, findings=findings, next_step=f"mend what is named above, then `nox -s {stage}`")
+    return Opened(world=world, directory=directory)
+
+
+def _branch_findings(world: World, commit: str) -> list[Finding]:
+    """The commit must be on the default branch: what was reviewed there, and nothing else, is released."""
+    from hephaestus.services import USER_AGENT
+    from hephaestus.services.github import GitHubClient
+    from hephaestus.services.http import HttpClient
+
+    github = world.github
+    with HttpClient(user_agent=USER_AGENT) as http:
+        client = GitHubClient(github.api_url, github.uploads_url, github.repository, github.token or None, http=http)
+        branch = client.default_branch()
+        if client.contains(branch, commit):
+            return []
+    remedy = f"merge it into {branch}, or move the tag to a commit that is there"
+    message = f"{commit[:12]} is not on {branch} of {github.repository}"
+    return [Finding(code="commit-off-branch", subject="commit", message=message, remedy=remedy)]
+
+
+def _policy(base: Policy, project: Project, environ: Mapping[str, str]) -> Policy:
+    given = environ.get(TESTPYPI_VARIABLE, "") or project.config.testpypi
+    try:
+        testpypi = TestPyPIPolicy(given)
+    except ValueError as error:
+        raise TestPyPIVariableError(given=given) from error
+    return replace(
+        base,
+        testpypi=testpypi,
+        prerelease_to_pypi=project.config.prerelease_to_pypi,
+        reproducible=Reproducibility(project.config.build.reproducible),
+    )
 
 
 def _idle_seconds(environ: Mapping[str, str]) -> float:

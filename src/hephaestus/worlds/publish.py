@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hephaestus.release.errors import ReleaseError
+from hephaestus.worlds.addresses import (
+    GITHUB_API_URL,
+    GITHUB_UPLOADS_URL,
+    PUBLIC,
+    PYPI_URL,
+    TEST_PYPI_URL,
+    Addresses,
+)
 from hephaestus.worlds.children import builder, credential_names, installer, isolated
 from hephaestus.worlds.world import (
     ChildKind,
@@ -33,22 +41,16 @@ __all__ = [
     "publish_world",
 ]
 
-PYPI_URL = "https://pypi.org"
-TEST_PYPI_URL = "https://test.pypi.org"
-GITHUB_API_URL = "https://api.github.com"
-GITHUB_UPLOADS_URL = "https://uploads.github.com"
-
 #: The variable that asks for a publish where no option can be given.
 PUBLISH_VARIABLE = "HEPHAESTUS_PUBLISH"
 
 #: What is published comes from a clean commit under its tag.
 PUBLISH_POLICY = Policy(dirty=DirtyPolicy.REFUSE, tag=TagPolicy.REQUIRED)
 
-_INDEX_URLS = {"pypi": PYPI_URL, "testpypi": TEST_PYPI_URL}
-
 #: Ambient identity, as the ``id`` library finds it: GitHub Actions (an endpoint) and GitLab (ready tokens).
 _IDENTITY = ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "GITHUB_ACTIONS", "GITLAB_CI")
 _READY_TOKENS = {"pypi": "PYPI_ID_TOKEN", "testpypi": "TESTPYPI_ID_TOKEN", "sigstore": "SIGSTORE_ID_TOKEN"}
+_AUTHORITY_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 _GITHUB_TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
 
 
@@ -90,46 +92,53 @@ def publish_world(
     state: Path,
     environ: Mapping[str, str],
     policy: Policy = PUBLISH_POLICY,
+    addresses: Addresses = PUBLIC,
 ) -> World:
     """The world of the real services; raises PublishNotAskedForError without ``consent``.
 
     ``ref`` is the full ref the job runs on; ``environments`` names the deployment environment per index (``pypi``,
     ``testpypi``); ``state`` holds the empty homes of children. Identity comes from ``environ`` (the CI's variables)
-    and reaches signers and uploaders only.
+    and reaches signers and uploaders only. ``addresses`` are the public services unless the workflow itself is
+    rehearsed.
     """
     if consent is None:
         raise PublishNotAskedForError
     homes = state / "home"
+    # Led to stand-ins, a child neither reaches the public services nor trusts them.
+    trusting = {} if addresses.public else dict.fromkeys(_AUTHORITY_VARIABLES, str(addresses.authority))
+    led = {} if addresses.public else {**trusting, "HTTPS_PROXY": addresses.proxy}
 
-    def acting(kind: str, service: str) -> dict[str, str]:
+    def identity(service: str) -> dict[str, str]:
         names = (*_IDENTITY, _READY_TOKENS[service])
-        identity = {name: environ[name] for name in names if environ.get(name)}
-        return isolated(environ, home=homes / kind, network=True) | identity
+        return {name: environ[name] for name in names if environ.get(name)}
+
+    def alone(kind: str) -> dict[str, str]:
+        return isolated(environ, home=homes / kind, network=addresses.public)
 
     children = {
         ChildKind.BUILDER: builder(environ),
         ChildKind.INSTALLER: installer(environ),
-        ChildKind.SIGNER: acting("signer", "sigstore"),
-        ChildKind.UPLOADER: isolated(environ, home=homes / "uploader", network=True),
-        ChildKind.PROBE: isolated(environ, home=homes / "probe", network=True),
+        ChildKind.SIGNER: alone("signer") | trusting | identity("sigstore"),
+        ChildKind.UPLOADER: alone("uploader") | led,
+        ChildKind.PROBE: alone("probe"),
     }
     used = {*_IDENTITY, *_READY_TOKENS.values(), *_GITHUB_TOKENS}
     return World(
         label="publish",
         indexes={
-            name: Index.at(_INDEX_URLS[name], name=name, environment=environment)
+            name: Index.at(addresses.indexes[name], name=name, environment=environment)
             for name, environment in environments.items()
         },
         github=GitHub(
-            api_url=GITHUB_API_URL,
-            uploads_url=GITHUB_UPLOADS_URL,
+            api_url=addresses.github_api,
+            uploads_url=addresses.github_uploads,
             repository=repository,
             token=next((environ[name] for name in _GITHUB_TOKENS if environ.get(name)), ""),
         ),
-        sigstore=Sigstore(),
+        sigstore=Sigstore(trust_config=addresses.trust_config),
         publisher=Publisher(repository=repository, workflow=workflow, ref=ref),
-        policy=policy,
+        policy=replace(policy, propagation_seconds=addresses.propagation_seconds, poll_seconds=addresses.poll_seconds),
         children=children,
-        uploaders={name: acting("uploader", name) for name in environments},
+        uploaders={name: alone("uploader") | led | identity(name) for name in environments},
         withheld=tuple(name for name in credential_names(environ) if name not in used),
     )

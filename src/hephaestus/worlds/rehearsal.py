@@ -24,7 +24,7 @@ from hephaestus.worlds.world import (
     World,
 )
 
-__all__ = ["REHEARSAL_POLICY", "OffLoopbackError", "refuse_off_loopback", "rehearsal_world"]
+__all__ = ["REHEARSAL_POLICY", "OffLoopbackError", "refuse_off_loopback", "rehearsal_world", "trust_off_loopback"]
 
 #: A rehearsal takes the tree as it is, says so, and assumes the tag; ``dataclasses.replace`` changes the rest.
 REHEARSAL_POLICY = Policy(dirty=DirtyPolicy.LABEL, tag=TagPolicy.ASSUMED, propagation_seconds=60.0, poll_seconds=0.1)
@@ -111,7 +111,7 @@ def refuse_off_loopback(world: World) -> None:
 
     Holds for a rehearsal only; a publish is meant to leave.
     """
-    problems = [*_addresses_off(world), *_trust_off(world.sigstore.trust_config), *_children_off(world)]
+    problems = [*_addresses_off(world), *trust_off_loopback(world.sigstore.trust_config), *_children_off(world)]
     if problems:
         raise OffLoopbackError(problems=problems)
 
@@ -189,7 +189,8 @@ def _addresses_off(world: World) -> Iterator[str]:
             yield f"GitHub is reached at {url}"
 
 
-def _trust_off(path: Path | None) -> Iterator[str]:
+def trust_off_loopback(path: Path | None) -> Iterator[str]:
+    """What in a Sigstore trust configuration would sign off this machine; None stands for the public instance."""
     if path is None:
         yield "no trust configuration: signing would go to the public Sigstore"
         return
