@@ -16,6 +16,7 @@ from hephaestus.standins.github import GitHub
 from hephaestus.standins.http import Handler, Listener, Request, Response
 
 TOKEN = "ghs_" + "a" * 36
+ADMIN_TOKEN = "ghp_" + "b" * 36
 REPOSITORY = "Owner/project"
 
 
@@ -82,6 +83,9 @@ class Site:
         url = self.listener.url
         return GitHubClient(url, f"{url}/uploads", repository, token, http=self.http)
 
+    def administrator(self) -> GitHubClient:
+        return self.client(token=ADMIN_TOKEN)
+
     def fault(self, *texts: str) -> None:
         self.faults.arm([Fault.parse(text) for text in texts])
 
@@ -114,6 +118,7 @@ def site(tmp_path: Path, http: HttpClient, time: Time, switchboard: tuple[Switch
         repository=REPOSITORY,
         token=TOKEN,
         read_token="ghs_" + "r" * 36,
+        admin_token=ADMIN_TOKEN,
         clock=time,
         faults=faults,
     )

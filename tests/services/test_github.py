@@ -205,9 +205,10 @@ def test_publishing_sets_the_prerelease_flag(site, files) -> None:
 def test_an_immutable_release_is_told_apart(site, files) -> None:
     """Detected before sending; what is missing is listed; notes stay editable; a complete one is simply done."""
     client = site.client()
-    assert client.immutable_releases() is False
+    assert site.administrator().immutable_releases() is False
     site.github.set_immutable_releases(True)
-    assert client.immutable_releases() is True
+    assert site.administrator().immutable_releases() is True
+    assert client.immutable_releases() is None
     draft = client.upload_assets(client.create_draft(tag="v1.0", **NOTES), files[:1])
     release = client.publish(draft, prerelease=False)
     assert release.immutable

@@ -16,7 +16,8 @@ __all__ = ["Call", "Route", "paged"]
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call. ``fields`` are the parts of the path a route names; ``writer`` holds contents: write.
+    """One call. ``fields`` are the parts of the path a route names; ``writer`` holds contents: write,
+    ``administrator`` administration: read as well.
 
     ``fault`` is the kind of a fault that strikes what the route stores, else empty.
     """
@@ -24,6 +25,7 @@ class Call:
     request: Request
     fields: Mapping[str, str]
     writer: bool
+    administrator: bool
     store: Store
     shapes: Shapes
     now: float
@@ -58,12 +60,16 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """One method and path pattern, who may use it, and what answers."""
+    """One method and path pattern, who may use it, and what answers.
+
+    ``write`` needs contents: write; ``administration`` needs administration: read, which no workflow's token has.
+    """
 
     method: str
     path: str
     serve: Callable[[Call], Response]
     write: bool = False
+    administration: bool = False
 
 
 def paged(call: Call, rows: list[dict[str, Any]]) -> Response:

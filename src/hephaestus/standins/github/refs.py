@@ -6,6 +6,7 @@ from typing import Any
 
 from hephaestus.standins.github.answers import Refusal, answer
 from hephaestus.standins.github.call import Call, Route
+from hephaestus.standins.github.settings import protected
 from hephaestus.standins.github.store import tag_object_sha
 from hephaestus.standins.http import Response
 
@@ -23,22 +24,17 @@ def _repository(call: Call) -> Response:
             "html_url": f"{call.request.base}/{name}",
             "url": f"{call.request.base}/repos/{name}",
             "default_branch": call.repository.default_branch,
-            "permissions": {"admin": False, "push": call.writer, "pull": True},
+            "permissions": {"admin": call.administrator, "push": call.writer, "pull": True},
         }
     )
-
-
-def _immutable_releases(call: Call) -> Response:
-    if not call.repository.immutable_releases:
-        raise Refusal(404, "Not Found")
-    return answer({"enabled": True, "enforced_by_owner": False})
 
 
 def _branch(call: Call) -> Response:
     commits = call.repository.branches.get(call.fields["name"])
     if not commits:
         raise Refusal(404, "Branch not found")
-    return answer({"name": call.fields["name"], "commit": {"sha": commits[-1]}, "protected": True})
+    name = call.fields["name"]
+    return answer({"name": name, "commit": {"sha": commits[-1]}, "protected": protected(call, name)})
 
 
 def _tag_ref(call: Call) -> Response:
@@ -111,7 +107,6 @@ def _history(call: Call, sha: str) -> list[str]:
 
 ROUTES = (
     Route(method="GET", path="", serve=_repository),
-    Route(method="GET", path="/immutable-releases", serve=_immutable_releases),
     Route(method="GET", path="/branches/(?P<name>.+)", serve=_branch),
     Route(method="GET", path="/git/refs?/tags/(?P<name>.+)", serve=_tag_ref),
     Route(method="GET", path="/git/tags/(?P<sha>[0-9a-f]{40})", serve=_tag_object),

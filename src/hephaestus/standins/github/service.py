@@ -13,9 +13,10 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from hephaestus.standins.faults import Fault, Faults
-from hephaestus.standins.github import assets, refs, releases
+from hephaestus.standins.github import assets, refs, releases, settings
 from hephaestus.standins.github.answers import Refusal, Shapes, answer
 from hephaestus.standins.github.call import Call, Route
+from hephaestus.standins.github.policy import Policy
 from hephaestus.standins.github.store import Store, tag_object_sha
 from hephaestus.standins.http import Request, Response
 
@@ -43,6 +44,7 @@ def _table() -> Sequence[_Routed]:
         (f"/repos/{name}", assets.ROUTES, False),
         (f"/repos/{name}", releases.ROUTES, False),
         (f"/repos/{name}", refs.ROUTES, False),
+        (f"/repos/{name}", settings.ROUTES, False),
         (f"/uploads/repos/{name}", assets.UPLOAD_ROUTES, False),
         ("", assets.WEB_ROUTES, True),
     )
@@ -60,8 +62,9 @@ class GitHub:
     """One repository as api.github.com and uploads.github.com serve it.
 
     The API is at the base address, uploads below ``/uploads`` (as an Enterprise server has them apart), or at the
-    plain path where the Host is ``uploads.github.com``. ``token`` may write contents, ``read_token`` may not;
-    without a token a repository is readable unless ``private``. ``clock`` gives seconds since the epoch.
+    plain path where the Host is ``uploads.github.com``. ``token`` may write contents, ``read_token`` may not,
+    ``admin_token`` may write and sees what administrators see; without a token a repository is readable unless
+    ``private``. ``clock`` gives seconds since the epoch.
     ``state`` keeps everything but the rate limits, and no address. Faults: service ``github``; any request knows
     500, 502, 503, 429=SECONDS, 403-rate-limit, reset, hang, html; an upload also stored-reset, asset-truncated,
     no-digest; a new release also created-reset.
@@ -76,6 +79,7 @@ class GitHub:
         clock: Callable[[], float],
         faults: Faults,
         read_token: str = "",
+        admin_token: str = "",
         private: bool = False,
         hourly_limit: int = 5000,
         anonymous_limit: int = 60,
@@ -84,6 +88,7 @@ class GitHub:
         self._name = repository
         self._token = token
         self._read_token = read_token
+        self._admin_token = admin_token
         self._private = private
         self._clock = clock
         self._faults = faults
@@ -111,6 +116,12 @@ class GitHub:
         """Switch immutable releases: what is published from now on is frozen."""
         with self._lock:
             self._store.repository.immutable_releases = enabled
+            self._store.save()
+
+    def set_policy(self, policy: Policy) -> None:
+        """Replace the repository's settings: rulesets, environments, permissions, the names of its secrets."""
+        with self._lock:
+            self._store.repository.policy = policy
             self._store.save()
 
     def handle(self, request: Request) -> Response:
@@ -164,11 +175,12 @@ class GitHub:
             raise Refusal(404, "Not Found")
         routed, match = found
         fields = {name: value for name, value in match.groupdict().items() if value is not None}
-        writer = self._admit(request, routed, fields)
+        right = self._admit(request, routed, fields)
         call = Call(
             request=request,
             fields=fields,
-            writer=writer,
+            writer=right in ("write", "admin"),
+            administrator=right == "admin",
             store=self._store,
             shapes=Shapes(base=request.base, repository=self._name),
             now=self._clock(),
@@ -176,8 +188,8 @@ class GitHub:
         )
         return routed.route.serve(call)
 
-    def _admit(self, request: Request, routed: _Routed, fields: dict[str, str]) -> bool:
-        """Whether the caller may write; raises Refusal where the real API turns the caller away."""
+    def _admit(self, request: Request, routed: _Routed, fields: dict[str, str]) -> str:
+        """What the caller may do (empty: see what is public); raises Refusal where the real API turns them away."""
         if not routed.public and not request.headers.get("user-agent"):
             message = (
                 "Request forbidden by administrative rules. Please make sure your request has a User-Agent header."
@@ -187,23 +199,26 @@ class GitHub:
         if routed.public:
             if not known or (self._private and "repository" in fields):
                 raise Refusal(404, "Not Found")
-            return False
+            return ""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if not scheme:
-            if routed.route.write and known and not self._private:
+            if (routed.route.write or routed.route.administration) and known and not self._private:
                 raise Refusal(401, "Requires authentication")
             if not known or self._private:
                 raise Refusal(404, "Not Found")
-            return False
-        writer = secrets.compare_digest(token.encode(), self._token.encode())
-        reader = bool(self._read_token) and secrets.compare_digest(token.encode(), self._read_token.encode())
-        if scheme.lower() not in ("bearer", "token") or not (writer or reader):
+            return ""
+        held = {"read": self._read_token, "write": self._token, "admin": self._admin_token}
+        rights = [
+            right for right, text in held.items() if text and secrets.compare_digest(token.encode(), text.encode())
+        ]
+        if scheme.lower() not in ("bearer", "token") or not rights:
             raise Refusal(401, "Bad credentials")
         if not known:
             raise Refusal(404, "Not Found")
-        if routed.route.write and not writer:
+        right = rights[-1]
+        if (routed.route.write and right == "read") or (routed.route.administration and right != "admin"):
             raise Refusal(403, "Resource not accessible by integration")
-        return writer
+        return right
 
     def _count(self, request: Request) -> tuple[dict[str, str], bool]:
         """Count the request against its hourly limit: the headers that tell the caller, and whether it is over."""

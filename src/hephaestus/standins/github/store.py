@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hephaestus.standins.github.policy import Policy
+
 __all__ = ["Repository", "Store", "StoredAsset", "StoredRelease"]
 
 
@@ -70,6 +72,7 @@ class Repository:
     burned: list[str] = field(default_factory=list)
     releases: list[StoredRelease] = field(default_factory=list)
     latest: int | None = None
+    policy: Policy = field(default_factory=Policy)
     next_id: int = 1
 
     def new_id(self) -> int:
@@ -137,7 +140,8 @@ class Store:
             StoredRelease(**{**release, "assets": [StoredAsset(**asset) for asset in release["assets"]]})
             for release in data.pop("releases")
         ]
-        return Repository(**data, releases=releases)
+        policy = Policy.read(data.pop("policy", {}))
+        return Repository(**data, releases=releases, policy=policy)
 
     def _write(self, target: Path, content: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".new-")
