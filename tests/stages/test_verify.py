@@ -12,9 +12,10 @@ from examples.collector import Case, cases, holds
 from stages.releases import IDENTITY, NAME, SDIST, VERSION, WHEEL, signatures
 from stages.standins import ARCHIVE, TAG, Scene
 
+from hephaestus.consumer.verdict import State
 from hephaestus.release.errors import ReleaseError
 from hephaestus.stages.github_release import GitHubReleaseStage
-from hephaestus.stages.verify import ABSENT, FAIL, PASS, NotVerifiedError, VerifyStage
+from hephaestus.stages.verify import NotVerifiedError, VerifyStage
 from hephaestus.standins.github.store import StoredRelease
 from hephaestus.standins.index import StoredFile, simple
 from hephaestus.worlds.world import TestPyPIPolicy
@@ -111,7 +112,7 @@ def spoil(scene: Scene, change: Mapping[str, Any], monkeypatch: pytest.MonkeyPat
 def lines_of(error: NotVerifiedError) -> list[tuple[str, str, str]]:
     """State, place and subject of every line that does not hold."""
     found = [line.split(maxsplit=2) for line in error.details]
-    return [(state, where, rest.split(": ")[0]) for state, where, rest in found if state != PASS]
+    return [(state, where, rest.split(": ")[0]) for state, where, rest in found if state != State.PASS]
 
 
 def test_a_complete_release_passes_line_by_line(public: Scene) -> None:
@@ -119,8 +120,8 @@ def test_a_complete_release_passes_line_by_line(public: Scene) -> None:
     outcome = public.run(VerifyStage())
     assert outcome.receipt is not None
     lines = outcome.receipt.evidence["lines"]
-    assert {line["state"] for line in lines} == {PASS}
-    found = {(line["where"], line["subject"]) for line in lines}
+    assert {line["state"] for line in lines} == {State.PASS}
+    found = {(line["place"], line["subject"]) for line in lines}
     for index in ("testpypi", "pypi"):
         assert {(index, name) for name in (WHEEL, SDIST)} <= found
         assert {(index, f"attestation of {name}") for name in (WHEEL, SDIST)} <= found
@@ -192,8 +193,8 @@ def test_a_provenance_without_attestations_is_absent(public: Scene, page: Any, m
     monkeypatch.setattr("hephaestus.standins.index.views.provenance", lambda _file: page)
     with pytest.raises(NotVerifiedError) as raised:
         public.run(VerifyStage())
-    absent = [line for line in lines_of(raised.value) if line[0] == ABSENT]
+    absent = [line for line in lines_of(raised.value) if line[0] == State.ABSENT]
     assert {line[1:] for line in absent} == {
         (index, f"attestation of {name}") for index in ("testpypi", "pypi") for name in (WHEEL, SDIST)
     }
-    assert FAIL not in {line[0] for line in lines_of(raised.value)}
+    assert State.FAIL not in {line[0] for line in lines_of(raised.value)}

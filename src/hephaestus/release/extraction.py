@@ -45,6 +45,7 @@ class ArchiveRefused(ReleaseError):
 
     def __init__(self, *, archive: str, code: str, problem: str) -> None:
         self.code = code
+        self.problem = problem
         super().__init__(
             what=f"{archive}: {problem}",
             why="it is damaged, was tampered with, or is no wheelhouse; nothing of it was kept",

@@ -38,6 +38,7 @@ class ManifestError(ReleaseError):
     """Raised when a manifest cannot be read as one: empty, malformed, contradictory, or with an unsafe name."""
 
     def __init__(self, *, source: str, line: int, problem: str) -> None:
+        self.problem = f"line {line}: {problem}" if line else problem
         place = f"{source}, line {line}" if line else source
         super().__init__(
             what=f"{place}: {problem}",
