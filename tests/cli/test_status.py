@@ -9,22 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from inspection.outside import TOKEN, Outside
 from report.releases import released
 from typer.testing import CliRunner
 
 from hephaestus.cli import app
 from hephaestus.release.directory import STAGES
+from hephaestus.release.root import ReleaseRoot
+from hephaestus.worlds.hosting import Host
 
 ROOT = Path(__file__).resolve().parents[2]
-PYPROJECT = '[project]\nname = "Tiny.Thing"\nversion = "1.2.3"\n'
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project, and the current folder in it."""
-    (tmp_path / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -68,6 +62,7 @@ def test_status_of_a_release(rehearsed: Path) -> None:
     assert all(f"  {stage} " in out for stage in STAGES)
     assert "dist/x.whl" in out
     assert "nothing is left to do" in out
+    assert "the stand-ins of this rehearsal are not running" in out
 
 
 def test_status_for_programs(rehearsed: Path) -> None:
@@ -80,10 +75,81 @@ def test_status_for_programs(rehearsed: Path) -> None:
 
 def test_a_rehearsal_is_no_release(rehearsed: Path) -> None:
     """`--publish` looks at the real release, of which a rehearsal says nothing."""
-    code, out, _ = hephaestus_says("release", "status", "--publish")
+    code, out, _ = hephaestus_says("release", "status", "--publish", "--offline")
     assert code == 0
     assert "next: nox -s build" in out
     assert "publish not built yet" in out
+
+
+def test_the_services_are_asked_afresh(published: Outside, here: Path) -> None:
+    """`--publish`: every file on every index with the days left, GitHub's draft, and the command that resumes."""
+    wheel = next(name for name in published.make("1.2.3") if name.endswith(".whl"))
+    published.upload("1.2.3", "testpypi")
+    published.upload("1.2.3", "pypi", only=[wheel])
+    files = {f"dist/{name}": path.read_bytes() for name, path in published.make("1.2.3").items()}
+    released(here, "build", files=files, build={"project": "tiny-thing"})
+    code, out, err = hephaestus_says("release", "status", "--publish")
+    assert (code, err) == (0, "")
+    assert "Test PyPI  complete: 2 of 2 files" in out
+    assert "PyPI       partial: 1 of 2 files; takes further files until" in out
+    assert "(14 days left)" in out
+    assert f"identical  {wheel}" in out
+    assert "no release, or a draft that only a token could show (GITHUB_TOKEN)" in out
+    assert out.count("next:") == 1
+    assert "gh workflow run publish-pypi.yml --ref v1.2.3" in out
+
+
+def test_the_services_for_programs(published: Outside, here: Path) -> None:
+    """`--json` carries what each service answered, and null where none was asked."""
+    published.upload("1.2.3")
+    published.release("1.2.3")
+    code, out, _ = hephaestus_says("release", "status", "--publish", "--json")
+    told = json.loads(out)
+    assert (code, told["asked"]["manifest"]) == (0, "SHA256SUMS of the GitHub Release v1.2.3")
+    assert {name: index["state"] for name, index in told["asked"]["indexes"].items()} == {
+        "testpypi": "complete", "pypi": "complete",
+    }  # fmt: skip
+    assert told["asked"]["github"]["state"] == "published"
+    code, out, _ = hephaestus_says("release", "status", "--publish", "--json", "--offline")
+    assert (code, json.loads(out)["asked"]) == (0, None)
+
+
+def test_offline_asks_nobody(published: Outside, rehearsed: Path) -> None:
+    """`--offline` sends no request and tells what the receipts say."""
+    code, out, _ = hephaestus_says("release", "status", "--publish", "--offline")
+    assert (code, published.listeners.requests) == (0, [])
+    assert "from the receipts alone, as asked" in out
+
+
+def test_living_stand_ins_are_asked(published: Outside, rehearsed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rehearsal whose stand-ins live is asked there, by the state folder of its own source; none is started."""
+    asked: list[Path] = []
+
+    def living(state: Path) -> Host:
+        asked.append(state)
+        urls = published.listeners.urls
+        ports = {name: int(url.rpartition(":")[2]) for name, url in urls.items()}
+        return Host(
+            state=state, pid=1, code="", configuration="", ports=ports, secret="", github_token=TOKEN
+        )  # fmt: skip
+
+    monkeypatch.setattr("hephaestus.inspection.places.living_host", living)
+    root = ReleaseRoot(path=rehearsed / "release", rehearsal=True)
+    (root.releases / ".1.2.3.world").write_text(json.dumps({"source": "abc"}), encoding="utf-8")
+    code, out, err = hephaestus_says("release", "status")
+    assert (code, err) == (0, "")
+    assert asked == [(root.releases / "standins" / "abc").resolve()]
+    assert "PyPI       absent: 0 of 1 files" in out
+    assert "next: nox -s upload-testpypi" in out
+
+
+def test_an_index_that_is_down_does_not_hide_the_rest(published: Outside, here: Path) -> None:
+    """One silent service is a line of the answer, and the exit code says that the question was answered."""
+    published.fault("pypi:downx99")
+    code, out, _ = hephaestus_says("release", "status", "--publish")
+    assert code == 0
+    assert "PyPI       no answer: " in out
+    assert "Test PyPI  absent" in out
 
 
 def test_a_damaged_receipt_is_one_clear_error(rehearsed: Path) -> None:

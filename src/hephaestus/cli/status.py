@@ -1,0 +1,65 @@
+"""``hephaestus release status``: what the receipts say, and what indexes and GitHub say now."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from hephaestus.cli.refusal import refusing
+
+__all__ = ["status"]
+
+
+def status(
+    *,
+    published: Annotated[bool, typer.Option("--publish", help="The real release instead of the rehearsal.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Receipts only; ask nobody.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+) -> None:
+    """Show how this version stands: stages, every file on every index, deadline, GitHub Release, the next command.
+
+    Indexes and GitHub are asked afresh: the real ones with --publish, otherwise the stand-ins of the last
+    rehearsal while they live. Starts and changes nothing. Exit code 0 when the question could be answered.
+    """
+    import os
+    from datetime import UTC, datetime
+    from pathlib import Path
+
+    from hephaestus.inspection import places as known
+    from hephaestus.inspection.manifest import expected_here
+    from hephaestus.inspection.standing import ask, next_step
+    from hephaestus.release.project import read_project
+    from hephaestus.release.root import ReleaseRoot
+    from hephaestus.report.standing import render_services, services_data
+    from hephaestus.report.summary import render, summarize
+
+    with refusing():
+        project = read_project(Path.cwd())
+        root = ReleaseRoot(path=project.root / project.config.directory, rehearsal=not published)
+        directory = root.directory(project.version)
+        told = summarize(project, directory, world="publish" if published else "rehearsal")
+        if offline:
+            places = None
+        elif published:
+            places = known.published(project, environ=os.environ)
+        else:
+            places = known.rehearsed(project, root)
+        asked = None
+        if places is not None:
+            asked = ask(project, places, expected_here(directory, tag=project.tag), now=datetime.now(UTC))
+    way_on = "" if asked is None else next_step(project, asked)
+    unasked = "" if asked is not None else _unasked(offline=offline)
+    if as_json:
+        more = {"asked": services_data(asked), "next": way_on or told["next"]} if asked else {"asked": None}
+        typer.echo(json.dumps({**told, **more}, indent=1))
+        return
+    typer.echo(render(told, with_next=asked is None))
+    typer.echo(f"  {unasked}\n" if asked is None else render_services(asked, next_step=way_on or told["next"]))
+
+
+def _unasked(*, offline: bool) -> str:
+    if offline:
+        return "(from the receipts alone, as asked)"
+    return "(from the receipts alone: the stand-ins of this rehearsal are not running; the next stage starts them)"

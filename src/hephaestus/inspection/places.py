@@ -1,0 +1,140 @@
+"""The places that are looked at: the real services, or the stand-ins of the last rehearsal where they still live.
+
+Nothing is started and nothing is pushed: a place that is not there is a state, which the caller says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from hephaestus import __version__
+from hephaestus.release.project import Project
+from hephaestus.release.root import ReleaseRoot
+from hephaestus.services.github import GitHubClient
+from hephaestus.services.http import HttpClient
+from hephaestus.services.index import IndexClient
+from hephaestus.services.patience import Patience
+from hephaestus.worlds.addresses import read_addresses
+from hephaestus.worlds.hosting import living_host
+from hephaestus.worlds.publish import PUBLISH_POLICY
+from hephaestus.worlds.rehearsal import REHEARSAL_POLICY
+from hephaestus.worlds.world import GitHub, Index, Policy, Publisher, Reproducibility, TestPyPIPolicy
+
+__all__ = ["Places", "index_title", "published", "rehearsed"]
+
+#: A person waits for the answer: a service that stumbles is asked three times, not for minutes.
+_PATIENCE = Patience(connect_seconds=10.0, silence_seconds=20.0, attempts=3, longest_wait=4.0, budget_seconds=30.0)
+_TITLES = {"testpypi": "Test PyPI", "pypi": "PyPI"}
+_TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where a release is looked for. ``label`` is ``publish`` or ``rehearsal``.
+
+    ``sites`` is each index's address for people, without a trailing slash; ``github_site`` is GitHub's.
+    ``trust_config`` None means the production Sigstore.
+    """
+
+    label: str
+    indexes: Mapping[str, Index]
+    sites: Mapping[str, str]
+    github: GitHub
+    github_site: str
+    publisher: Publisher
+    policy: Policy
+    trust_config: Path | None = None
+    patience: Patience = field(default=_PATIENCE, repr=False)
+
+    @contextmanager
+    def http(self) -> Iterator[HttpClient]:
+        """A client that gives up while a person still waits."""
+        with HttpClient(user_agent=f"hephaestus-toolkit/{__version__}", patience=self.patience) as client:
+            yield client
+
+    def index(self, name: str, http: HttpClient) -> IndexClient:
+        """A client of the index ``name``."""
+        index = self.indexes[name]
+        return IndexClient(index.simple_url, http=http, json_url=index.json_url)
+
+    def releases(self, http: HttpClient) -> GitHubClient:
+        """A client of the project's GitHub repository."""
+        github = self.github
+        return GitHubClient(github.api_url, github.uploads_url, github.repository, github.token or None, http=http)
+
+    def release_page(self, index: str, name: str, version: str) -> str:
+        """Where a person yanks: the index's page of one release, as its owners see it."""
+        return f"{self.sites[index]}/manage/project/{name}/release/{version}/"
+
+
+def index_title(name: str) -> str:
+    """An index as people call it."""
+    return _TITLES.get(name, name)
+
+
+def published(project: Project, *, environ: Mapping[str, str]) -> Places:
+    """The services a publish would act on. Raises AddressesRefusedError.
+
+    A GitHub token in ``environ`` shows drafts too; none is needed for what is public.
+    """
+    addresses = read_addresses(environ)
+    return Places(
+        label="publish",
+        indexes={name: Index.at(url, name=name, environment=name) for name, url in addresses.indexes.items()},
+        sites=addresses.indexes,
+        github=GitHub(
+            api_url=addresses.github_api,
+            uploads_url=addresses.github_uploads,
+            repository=project.repository,
+            token=next((environ[name] for name in _TOKENS if environ.get(name)), ""),
+        ),
+        github_site="https://github.com",
+        publisher=_publisher(project),
+        policy=_policy(project, PUBLISH_POLICY),
+        trust_config=addresses.trust_config,
+    )
+
+
+def rehearsed(project: Project, root: ReleaseRoot) -> Places | None:
+    """The stand-ins of this version's last rehearsal, where their process lives; None where it does not."""
+    source = str(root.pointer(project.version).get("source", ""))
+    host = living_host(root.standins(source).resolve()) if source else None
+    if host is None:
+        return None
+    urls = {name: host.url(name) for name in _TITLES}
+    return Places(
+        label="rehearsal",
+        indexes={name: Index.at(url, name=name, environment=name) for name, url in urls.items()},
+        sites=urls,
+        github=GitHub(
+            api_url=host.url("github"),
+            uploads_url=f"{host.url('github')}/uploads",
+            repository=project.repository,
+            token=host.github_token,
+        ),
+        github_site=host.url("github"),
+        publisher=replace(_publisher(project), assumed=True),
+        policy=_policy(project, REHEARSAL_POLICY),
+        trust_config=host.trust_config,
+    )
+
+
+def _publisher(project: Project) -> Publisher:
+    return Publisher(
+        repository=project.repository,
+        workflow=project.config.workflow,
+        ref=f"refs/tags/{project.tag}",
+        assumed=project.repository_assumed,
+    )
+
+
+def _policy(project: Project, policy: Policy) -> Policy:
+    return replace(
+        policy,
+        testpypi=TestPyPIPolicy(project.config.testpypi),
+        prerelease_to_pypi=project.config.prerelease_to_pypi,
+        reproducible=Reproducibility(project.config.build.reproducible),
+    )

@@ -1,0 +1,273 @@
+"""How a release stands: every file on every index, the days left to complete it, and its GitHub Release."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from hephaestus.inspection.manifest import Expected, sums_of
+from hephaestus.inspection.places import Places
+from hephaestus.release.errors import ReleaseError
+from hephaestus.release.project import Project
+from hephaestus.release.versions import next_version
+from hephaestus.services.errors import ServiceError
+from hephaestus.services.github import GitHubClient
+from hephaestus.services.index import IndexClient, IndexFile, IndexProject, plan_upload
+from hephaestus.services.plan import FileState
+from hephaestus.services.releases import AssetReport, Release
+
+__all__ = ["Asked", "FileStanding", "GitHubStanding", "IndexStanding", "ask", "next_step", "wanted_indexes"]
+
+
+class Held(StrEnum):
+    """How one file stands on an index."""
+
+    MISSING = "missing"
+    LAGGING = "published, not yet propagated"
+    IDENTICAL = "identical"
+    CONFLICT = "conflict"
+    FOREIGN = "foreign"
+    UNCOMPARED = "there, not compared"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileStanding:
+    """One file on one index. ``yanked`` is None, or the reason given (perhaps empty)."""
+
+    filename: str
+    state: str
+    reason: str = ""
+    yanked: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexStanding:
+    """A release on one index. ``status`` is the project's (PEP 792); ``trouble`` is why the index did not answer.
+
+    ``deadline``: until then the release takes further files, None while it has none; ``days_left`` counts whole days
+    begun, 0 when it is over.
+    """
+
+    index: str
+    files: tuple[FileStanding, ...] = ()
+    status: str = "active"
+    reason: str = ""
+    deadline: datetime | None = None
+    days_left: int | None = None
+    trouble: str = ""
+
+    def having(self, *states: str) -> tuple[FileStanding, ...]:
+        """The files in one of these states."""
+        return tuple(file for file in self.files if file.state in states)
+
+    @property
+    def yanked(self) -> tuple[FileStanding, ...]:
+        """The files that are yanked."""
+        return tuple(file for file in self.files if file.yanked is not None)
+
+    @property
+    def present(self) -> tuple[FileStanding, ...]:
+        """The files that the index has in any form."""
+        return tuple(file for file in self.files if file.state not in (Held.MISSING,))
+
+    @property
+    def state(self) -> str:
+        """In one word, the worst first."""
+        if self.trouble:
+            return "no answer"
+        if self.status == "quarantined":
+            return "quarantined"
+        if self.having(Held.CONFLICT, Held.FOREIGN):
+            return "conflict"
+        if not self.present:
+            return "absent"
+        if self.having(Held.MISSING):
+            return "partial"
+        if self.having(Held.LAGGING):
+            return "propagating"
+        if self.yanked:
+            return "yanked"
+        return "served, not compared" if self.having(Held.UNCOMPARED) else "complete"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitHubStanding:
+    """The GitHub Release. ``state`` is absent, draft, published or ``no answer`` (``trouble`` says why).
+
+    ``hidden``: a draft could not have been seen, for lack of a token.
+    """
+
+    state: str
+    url: str = ""
+    immutable: bool = False
+    prerelease: bool = False
+    assets: int = 0
+    missing: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
+    different: tuple[str, ...] = ()
+    hidden: bool = False
+    trouble: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every asset expected is there, byte for byte as far as GitHub tells digests."""
+        return self.state in ("draft", "published") and not (self.missing or self.incomplete or self.different)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the services said at ``at``; ``manifest`` is where the digests come from that they were held against."""
+
+    label: str
+    at: datetime
+    manifest: str
+    indexes: Mapping[str, IndexStanding] = field(default_factory=dict)
+    github: GitHubStanding = field(default_factory=lambda: GitHubStanding(state="absent"))
+
+
+def wanted_indexes(project: Project) -> tuple[str, ...]:
+    """The indexes this version goes to: a pre-release stops at Test PyPI unless the configuration says otherwise."""
+    promoted = not project.prerelease or project.config.prerelease_to_pypi
+    return ("testpypi", "pypi") if promoted else ("testpypi",)
+
+
+def ask(project: Project, places: Places, expected: Expected, *, now: datetime) -> Asked:
+    """Ask every service about this version; one that does not answer is a state, not an error."""
+    with places.http() as http:
+        client = places.releases(http)
+        release, trouble = _release(client, project.tag)
+        if not expected.source and release is not None:
+            expected = _from_github(client, release) or expected
+        indexes = {name: _index(places.index(name, http), name, project, expected, now=now) for name in places.indexes}
+    hidden = not places.github.token and release is None
+    github = GitHubStanding(state="no answer", trouble=trouble) if trouble else _github(release, expected)
+    return Asked(
+        label=places.label,
+        at=now,
+        manifest=expected.source,
+        indexes=indexes,
+        github=replace(github, hidden=hidden and not trouble),
+    )
+
+
+def next_step(project: Project, asked: Asked) -> str:
+    """What to do now, from what the services say; empty when the release is complete."""
+    wanted = [asked.indexes[name] for name in wanted_indexes(project) if name in asked.indexes]
+    fresh = f"release the change as a new version: `nox -s bump -- {next_version(project.version)}`"
+    for index in wanted:
+        if index.state == "conflict":
+            return f"the bytes on {index.index} can never be replaced; {fresh}"
+        if index.state == "quarantined":
+            return "read the e-mail to the project's owners: the index's administrators decide"
+        if index.having(Held.MISSING) and index.present and index.days_left == 0:
+            return f"{index.index} takes no more files of {project.version}; {fresh}"
+        if index.yanked:
+            return f"hephaestus release rollback {project.version} --verify"
+    again = next((index for index in wanted if index.trouble), None)
+    if again is not None or asked.github.trouble:
+        return f"hephaestus release status{_flag(asked)} again, when everybody answers"
+    lacking = [f"upload-{index.index}" for index in wanted if index.state in ("absent", "partial")]
+    if not lacking and any(index.state == "propagating" for index in wanted):
+        return f"wait, then hephaestus release status{_flag(asked)}: caches may take half an hour"
+    github = asked.github
+    if not lacking and (github.state != "published" or not github.complete):
+        lacking = ["github-release"]
+    if not lacking:
+        return ""
+    if github.state == "published" and github.immutable and lacking == ["github-release"]:
+        return f"the published release is immutable and lacks assets; {fresh}"
+    if asked.label == "rehearsal":
+        return f"nox -s {lacking[0]}"
+    return (
+        f"re-run the failed jobs of the run of {project.tag}, or begin a new one: "
+        f"`gh workflow run {project.config.workflow} --ref {project.tag}`"
+    )
+
+
+def _flag(asked: Asked) -> str:
+    return "" if asked.label == "rehearsal" else " --publish"
+
+
+def _release(client: GitHubClient, tag: str) -> tuple[Release | None, str]:
+    try:
+        return client.find_release(tag), ""
+    except ServiceError as error:
+        return None, error.what
+
+
+def _from_github(client: GitHubClient, release: Release) -> Expected | None:
+    try:
+        sums = sums_of(client, release)
+    except ReleaseError:
+        return None
+    if not sums:
+        return None
+    return Expected(source=f"SHA256SUMS of the GitHub Release {release.tag}", files=sums, assets=sums)
+
+
+def _github(release: Release | None, expected: Expected) -> GitHubStanding:
+    if release is None:
+        return GitHubStanding(state="absent")
+    found = {
+        asset.name: (asset.sha256 or expected.assets.get(asset.name, "")) if asset.uploaded else None
+        for asset in release.assets
+    }
+    # An empty digest stands for "whatever is there": only the name is known.
+    wanted = {name: digest or found.get(name) or "" for name, digest in expected.assets.items()}
+    report = AssetReport.compare(found, wanted)
+    return GitHubStanding(
+        state="draft" if release.draft else "published",
+        url=release.url,
+        immutable=release.immutable,
+        prerelease=release.prerelease,
+        assets=len(release.assets),
+        missing=report.missing,
+        incomplete=report.incomplete,
+        different=tuple(report.different),
+    )
+
+
+def _index(client: IndexClient, name: str, project: Project, expected: Expected, *, now: datetime) -> IndexStanding:
+    try:
+        page = client.project(project.normalized)
+        files = _files(client, page, project, expected)
+    except ServiceError as error:
+        return IndexStanding(index=name, trouble=error.what)
+    deadline = plan_upload(expected.files, page, project.version).deadline
+    return IndexStanding(
+        index=name,
+        files=files,
+        status="active" if page is None else page.status,
+        reason="" if page is None else page.reason,
+        deadline=deadline,
+        days_left=None if deadline is None else max(0, math.ceil((deadline - now).total_seconds() / 86_400)),
+    )
+
+
+def _files(
+    client: IndexClient, page: IndexProject | None, project: Project, expected: Expected
+) -> tuple[FileStanding, ...]:
+    there = {} if page is None else {file.filename: file for file in page.release_files(project.version)}
+    if not expected.source:
+        return tuple(_standing(file, Held.UNCOMPARED) for file in there.values())
+    plan = plan_upload(expected.files, page, project.version)
+    known = client.json_api(project.normalized, project.version) or {} if page is not None and plan.missing else {}
+    states = {FileState.IDENTICAL: Held.IDENTICAL, FileState.CONFLICT: Held.CONFLICT, FileState.MISSING: Held.MISSING}
+    rows = []
+    for file in plan.files:
+        if file.state is FileState.MISSING and known.get(file.filename) == file.sha256:
+            rows.append(FileStanding(filename=file.filename, state=Held.LAGGING))
+        else:
+            rows.append(_standing(there.get(file.filename), states[file.state], file.filename, file.reason))
+    return (
+        *rows,
+        *(_standing(file, Held.FOREIGN, reason=f"none of ours (sha256 {file.sha256})") for file in plan.foreign),
+    )
+
+
+def _standing(file: IndexFile | None, state: Held, filename: str = "", reason: str = "") -> FileStanding:
+    yanked = None if file is None or file.yanked is False else str(file.yanked)
+    return FileStanding(filename=filename or (file.filename if file else ""), state=state, reason=reason, yanked=yanked)

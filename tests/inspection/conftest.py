@@ -1,0 +1,36 @@
+"""Services to look at, for every test of this room and of its commands."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from inspection.outside import Listeners, Outside
+
+from hephaestus.services.http import HttpClient
+
+
+@pytest.fixture(scope="session")
+def listeners() -> Iterator[Listeners]:
+    """One listener a service: closing one costs 50 ms."""
+    with Listeners().running("testpypi", "pypi", "github") as running:
+        yield running
+
+
+@pytest.fixture
+def outside(tmp_path: Path, listeners: Listeners) -> Outside:
+    """Empty indexes and a repository with one commit."""
+    return Outside(tmp_path / "outside", listeners)
+
+
+@pytest.fixture
+def published(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> Outside:
+    """The same services where the commands look for the real ones; nobody waits between attempts."""
+    monkeypatch.setattr("hephaestus.inspection.places.read_addresses", lambda _environ: outside.addresses)
+    impatient = functools.partial(HttpClient, sleep=lambda _seconds: None)
+    monkeypatch.setattr("hephaestus.inspection.places.HttpClient", impatient)
+    for name in ("GITHUB_TOKEN", "GH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    return outside
