@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from node_programs import installed
 
 from hephaestus.standins.faults import Fault
 from hephaestus.standins.sigstore import CarelessSigner, Serving
@@ -30,28 +29,9 @@ FORGERIES = [
 
 @pytest.fixture(scope="session")
 def node_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The verifier with its locked packages, in HEPHAESTUS_NODE_CACHE or a temporary folder."""
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed; sigstore-js is the only client it is needed for")
-    cache = os.environ.get("HEPHAESTUS_NODE_CACHE")
-    folder = Path(cache) / "sigstore-js" if cache else tmp_path_factory.mktemp("sigstore-js")
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (PROGRAM / "package-lock.json").read_bytes()
-    installed = folder / "installed-lock.json"
-    if not (installed.is_file() and installed.read_bytes() == lock):
-        for name in ("package.json", "package-lock.json"):
-            shutil.copyfile(PROGRAM / name, folder / name)
-        subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-            cwd=folder,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-        )
-        installed.write_bytes(lock)
-    shutil.copyfile(PROGRAM / "verify.js", folder / "verify.js")
-    return folder / "verify.js"
+    """The verifier with its locked packages."""
+    reason = "sigstore-js is the only client it is needed for"
+    return installed(PROGRAM, name="sigstore-js", reason=reason, temporary=tmp_path_factory) / "verify.js"
 
 
 def verify(program: Path, stand_in: Serving, cases: dict[str, Any]) -> dict[str, str]:
