@@ -53,24 +53,24 @@ def test_gnu_tar_reads_it(tmp_path: Path) -> None:
 
 
 def test_digests_sizes_and_the_listing_are_of_what_was_written() -> None:
-    """What is reported agrees with the bytes, and the last member sees the digests of those before it."""
+    """What is reported agrees with the bytes, and each composed member sees the digests of the files before it."""
     stream = io.BytesIO()
     seen: list[tuple[int, int]] = []
 
     def listing(members: object) -> bytes:
-        assert members == [Member(name="a", size=3, digest=f"sha256:{hashlib.sha256(b'one').hexdigest()}")]
+        assert members == (Member(name="a", size=3, digest=f"sha256:{hashlib.sha256(b'one').hexdigest()}"),)
         return b"list"
 
     packed = write_archive(
         stream,
         {"a": b"one"},
         epoch=EPOCH,
-        listing=("LIST", listing),
+        composed={"Z": lambda members: str(len(members)).encode(), "LIST": listing},
         progress=lambda done, total: seen.append((done, total)),
     )
     content = stream.getvalue()
     assert (packed.size, packed.digest) == (len(content), f"sha256:{hashlib.sha256(content).hexdigest()}")
-    assert [member.name for member in packed.members] == ["a", "LIST"]
+    assert [member.name for member in packed.members] == ["a", "LIST", "Z"]
     assert seen == [(3, 3)]
 
 

@@ -40,6 +40,7 @@ from hephaestus.worlds.world import (
 
 if TYPE_CHECKING:
     from stages.standins import Scene, Standins
+    from stages.wheelhouses import Bench
 
 PYPROJECT = """\
 [build-system]
@@ -217,6 +218,15 @@ def scene(
     patient = functools.partial(HttpClient, sleep=made.sleep, patience=Patience(silence_seconds=2.0))
     monkeypatch.setattr("hephaestus.stages.indexes.HttpClient", patient)
     return made
+
+
+@pytest.fixture
+def bench(commit: Callable[..., Path], context_of: Callable[..., Context], tmp_path: Path) -> Iterator[Bench]:
+    """A built release, and an index that answers with ``need`` and ``old`` (yanked)."""
+    from stages.wheelhouses import opened_bench
+
+    with opened_bench(commit, context_of, tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

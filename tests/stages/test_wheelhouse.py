@@ -7,81 +7,20 @@ import hashlib
 import json
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stages.releases import build
-from stages.served import ServedIndex, Thing, installing_world
+from stages.served import Thing
+from stages.wheelhouses import ARCHIVE, GOOD, Bench
 
-from hephaestus.release.receipts import Receipt
 from hephaestus.stages.runner import run_stage
-from hephaestus.stages.stage import Context, Evidence
-from hephaestus.stages.wheelhouse import (
-    OfflineInstallFailed,
-    SbomInvalid,
-    WheelhouseStage,
-    WheelsMissing,
-    bound,
-    targets,
-    without_network,
-)
-from hephaestus.standins.http import Listener
-
-PYPROJECT = '[project]\nname = "tiny-project"\nversion = "1.2.3"\n[tool.hephaestus.release.wheelhouse]\n'
-ARCHIVE = "tiny-project-1.2.3-wheelhouse.tar.gz"
-GOOD = Thing(scripts={"tiny": "tiny_project:main"}, requires=["need>=1"], extras={"more": ["old==1.0"]})
-
-
-@dataclass
-class Bench:
-    """The user's index and a built release."""
-
-    user: ServedIndex
-    make: Callable[..., Context]
-
-    def run(self, context: Context) -> tuple[Evidence, dict[str, bytes]]:
-        """Gates, which must hold, and the act; what was staged, by path."""
-        stage = WheelhouseStage()
-        assert [finding.line() for finding in stage.gates(context)] == []
-        with context.directory.staging("wheelhouse") as staging:
-            evidence = stage.act(context, staging)
-            files = staging.folder / "files"
-            found = {
-                path.relative_to(files).as_posix(): path.read_bytes() for path in files.rglob("*") if path.is_file()
-            }
-        return evidence, found
-
-
-@pytest.fixture
-def bench(commit: Callable[..., Path], context_of: Callable[..., Context], tmp_path: Path) -> Iterator[Bench]:
-    """An index that answers with ``need`` and ``old`` (yanked), and a maker of contexts."""
-    user = ServedIndex()
-    need = Thing(name="need", version="1.5", code="", fields={"License-Expression": "Apache-2.0 OR MIT"})
-    old = Thing(name="old", version="1.0", code="", fields={"License-Expression": "", "License": "my own"})
-    for thing in (need, old):
-        user.put(thing.wheel_name, thing.wheel())
-    user.yanked[old.wheel_name] = "broken"
-    with Listener(user) as listener:
-
-        def make(thing: Thing = GOOD, *, settings: str = "", epoch: int | None = 1_600_000_000) -> Context:
-            root = commit({"pyproject.toml": PYPROJECT + settings})
-            world = installing_world(tmp_path, testpypi="http://127.0.0.1:9", user=listener.url)
-            context = context_of(root, lock="wheelhouse", world=world)
-            build(context, {thing.wheel_name: thing.wheel(), thing.sdist_name: thing.sdist()})
-            receipt = context.directory.receipt("build")
-            assert receipt is not None
-            if epoch is not None:
-                _rewrite(context, replace(receipt, evidence={"source_date_epoch": epoch}))
-            return context
-
-        yield Bench(user=user, make=make)
-
-
-def _rewrite(context: Context, receipt: Receipt) -> None:
-    path = context.directory.path / "receipts" / f"{receipt.stage}.json"
-    path.write_text(receipt.render(), encoding="utf-8")
+from hephaestus.stages.stage import Evidence
+from hephaestus.stages.wheelhouse import WheelhouseStage, bound, platforms
+from hephaestus.stages.wheelhouse_needs import WheelsMissing
+from hephaestus.stages.wheelhouse_packing import DescriptionInvalid
+from hephaestus.stages.wheelhouse_proof import OfflineInstallFailed
 
 
 def test_a_wheelhouse_is_whole_described_and_the_same_every_time(bench: Bench, tmp_path: Path) -> None:
@@ -96,7 +35,7 @@ def test_a_wheelhouse_is_whole_described_and_the_same_every_time(bench: Bench, t
     content = files[f"wheelhouse/{ARCHIVE}"]
     digest = hashlib.sha256(content).hexdigest()
     assert files[f"wheelhouse/{ARCHIVE}.sha256"] == f"{digest}  {ARCHIVE}\n".encode()
-    assert (evidence.data["sha256"], evidence.data["size"], evidence.data["count"]) == (digest, len(content), 4)
+    assert (evidence.data["sha256"], evidence.data["size"], evidence.data["count"]) == (digest, len(content), 6)
     (tmp_path / ARCHIVE).write_bytes(content)
     with tarfile.open(tmp_path / ARCHIVE, "r:gz") as archive:
         members = archive.getmembers()
@@ -104,7 +43,7 @@ def test_a_wheelhouse_is_whole_described_and_the_same_every_time(bench: Bench, t
         assert listing is not None
         wanted = listing.read().decode().splitlines()
     wheels = ["need-1.5-py3-none-any.whl", "old-1.0-py3-none-any.whl", "tiny_project-1.2.3-py3-none-any.whl"]
-    assert [member.name for member in members] == [*wheels, "requirements.txt"]
+    assert [member.name for member in members] == [*wheels, "pylock.toml", "requirements.txt", "sbom.cdx.json"]
     assert {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in members} == {
         (1_600_000_000, 0, 0, "", "", 0o644)
     }
@@ -112,7 +51,7 @@ def test_a_wheelhouse_is_whole_described_and_the_same_every_time(bench: Bench, t
     assert wanted[0].endswith(f"--hash=sha256:{hashlib.sha256(bench.user.files[wheels[0]]).hexdigest()}")
     assert evidence.data["offline"]["installed"] == {"need": "1.5", "old": "1.0", "tiny-project": "1.2.3"}
     assert evidence.data["offline"]["imported"] == ["tiny_project"]
-    assert evidence.data["targets"] == ["any"]
+    assert evidence.data["platforms"] == ["any"]
     assert [(one.code, one.subject, one.severity) for one in evidence.warnings] == [("yanked", "old 1.0", "warning")]
     _check_sbom(json.loads(files["wheelhouse/sbom.cdx.json"]), evidence)
     shutil.rmtree(context.work)
@@ -157,7 +96,9 @@ def test_only_one_file_looks_like_a_wheelhouse_to_the_old_client(bench: Bench) -
     assert [member["name"] for member in evidence.data["members"]] == [
         "need-1.5-py3-none-any.whl",
         "tiny_project-1.2.3-py3-none-any.whl",
+        "pylock.toml",
         "requirements.txt",
+        "sbom.cdx.json",
     ]
     assert b'"timestamp": "2026-01-02T03:04:05+00:00"' in files["wheelhouse/sbom.cdx.json"]
     assert evidence.warnings == []
@@ -192,7 +133,7 @@ def test_a_bill_that_breaks_the_schema_is_refused(bench: Bench, monkeypatch: pyt
     monkeypatch.setattr(
         type(context.environment), "work", lambda *_args, **_more: {"problem": "'name' is a required property"}
     )
-    with pytest.raises(SbomInvalid, match="required property"):
+    with pytest.raises(DescriptionInvalid, match="required property"):
         bench.run(context)
 
 
@@ -214,17 +155,11 @@ def test_the_key_changes_with_files_and_settings(bench: Bench) -> None:
     assert first.files != WheelhouseStage().inputs(bench.make(replace(GOOD, code=""))).files
 
 
-def test_no_way_to_an_index_is_left() -> None:
-    """Index, proxy and configuration variables go, in any case; everything else stays."""
-    env = {"PIP_INDEX_URL": "x", "UV_INDEX": "x", "https_proxy": "x", "ALL_PROXY": "x", "PATH": "/bin", "HOME": "/h"}
-    assert without_network(env) == {"PATH": "/bin", "HOME": "/h", "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null"}
-
-
 def test_targets_are_the_platforms_of_the_wheels() -> None:
     """One bound wheel binds the archive, which is said; pure wheels bind nothing."""
     pure, bound_wheel = "a-1-py3-none-any.whl", "b-1-cp311-cp311-manylinux_2_17_x86_64.whl"
-    assert targets([pure]) == ["any"]
-    assert targets([pure, bound_wheel]) == ["manylinux_2_17_x86_64"]
+    assert platforms([pure]) == ["any"]
+    assert platforms([pure, bound_wheel]) == ["manylinux_2_17_x86_64"]
     assert bound([pure]) == []
     (finding,) = bound([pure, bound_wheel])
     assert (finding.subject, finding.severity) == (bound_wheel, "warning")

@@ -16,6 +16,8 @@ from hephaestus.toolchain.environment import LockedEnvironment, WorkerError
 from hephaestus.toolchain.locks import read_lock
 from hephaestus.toolchain.virtualenvs import cache_folder, cached_environment
 
+ASKED: dict[str, Any] = {"extras": [], "environments": [{}], "epoch": 0}
+
 
 @pytest.fixture
 def work(tmp_path: Path) -> Callable[..., dict[str, Any]]:
@@ -53,7 +55,14 @@ def test_licences_extras_and_needs_are_told(work: Callable[..., dict[str, Any]],
     }
     wheels = [make_wheel(tmp_path, name, "1.0", fields=given) for name, given in fields.items()]
     output = tmp_path / "sbom.json"
-    request = {"root": "root", "wheels": [entry(w) for w in wheels], "extras": ["x"], "epoch": 0, "output": str(output)}
+    request = {
+        "root": "root",
+        "wheels": [entry(w) for w in wheels],
+        "extras": ["x"],
+        "environments": [{}],
+        "epoch": 0,
+        "output": str(output),
+    }
     answer = work("wheelhouse", "sbom", request)
     assert (answer["problem"], answer["components"], answer["unlicensed"]) == ("", 5, ["c"])
     sbom = json.loads(output.read_text())
@@ -73,16 +82,28 @@ def test_licences_extras_and_needs_are_told(work: Callable[..., dict[str, Any]],
 def test_what_the_schema_refuses_is_said(work: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     """CycloneDX's validator is really asked: a digest that is none is its problem, not a valid bill."""
     wheel = {**entry(make_wheel(tmp_path, "root", "1.0")), "sha256": "not a digest"}
-    request = {"root": "root", "wheels": [wheel], "extras": [], "epoch": 0, "output": str(tmp_path / "sbom.json")}
+    request = {
+        "root": "root",
+        "wheels": [wheel],
+        "extras": [],
+        "environments": [{}],
+        "epoch": 0,
+        "output": str(tmp_path / "sbom.json"),
+    }
     assert "not a digest" in work("wheelhouse", "sbom", request)["problem"]
 
 
 def test_a_wheel_without_metadata_is_an_error_of_ours(work: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     """A worker that cannot answer raises WorkerError with its last words, not a traceback of ours."""
     (tmp_path / "x.whl").write_bytes(b"no zip")
-    request = {"root": "x", "wheels": [{"path": str(tmp_path / "x.whl"), "file": "x.whl", "sha256": "0"}], "extras": []}
+    request = {
+        "root": "x",
+        "wheels": [{"path": str(tmp_path / "x.whl"), "file": "x.whl", "sha256": "0"}],
+        "extras": [],
+        "environments": [{}],
+    }
     with pytest.raises(WorkerError, match="not a zip file"):
-        work("wheelhouse", "sbom", {**request, "epoch": 0, "output": str(tmp_path / "o")})
+        work("wheelhouse", "sbom", request)
 
 
 def test_interpreters_are_found_or_missing(work: Callable[..., dict[str, Any]]) -> None:

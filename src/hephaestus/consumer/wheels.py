@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
+
+from hephaestus.release.targets import preferred_wheel
 
 __all__ = ["Interpreter", "fitting_wheel", "pinned_requirements", "same_version"]
 
@@ -24,16 +26,12 @@ class Interpreter:
 
 def fitting_wheel(files: Iterable[str], interpreter: Interpreter) -> str | None:
     """The wheel among ``files`` that ``interpreter`` prefers on this platform, or None."""
-    wheels = {file: parse_wheel_filename(file)[3] for file in files if file.endswith(".whl")}
     python = tuple(int(part) for part in interpreter.version.split(".")[:2])
     if interpreter.name != "CPython":
-        order: list[Tag] = list(compatible_tags(python_version=python))
-    else:
-        short = f"cp{python[0]}{python[1]}"
-        order = [*cpython_tags(python_version=python), *compatible_tags(python_version=python, interpreter=short)]
-    ranks = {tag: rank for rank, tag in reversed(list(enumerate(order)))}
-    fitting = {file: min(ranks[tag] for tag in tags & set(ranks)) for file, tags in wheels.items() if tags & set(ranks)}
-    return min(fitting, key=lambda file: (fitting[file], file)) if fitting else None
+        return preferred_wheel(files, compatible_tags(python_version=python))
+    short = f"cp{python[0]}{python[1]}"
+    order = [*cpython_tags(python_version=python), *compatible_tags(python_version=python, interpreter=short)]
+    return preferred_wheel(files, order)
 
 
 def pinned_requirements(digests: Mapping[str, str]) -> str:

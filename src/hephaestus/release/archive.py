@@ -64,17 +64,18 @@ def write_archive(
     files: Mapping[str, Path | bytes],
     *,
     epoch: int,
-    listing: tuple[str, Callable[[Sequence[Member]], bytes]] | None = None,
+    composed: Mapping[str, Callable[[Sequence[Member]], bytes]] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Packed:
     """Write ``files`` (member name to file, or to its content) into ``stream`` as .tar.gz, hashing as it goes.
 
-    ``epoch`` is every member's time, in seconds since 1970. ``listing`` names a last member whose content is made of
-    the members before it: so their digests can stand in the archive although each file is read once.
+    ``epoch`` is every member's time, in seconds since 1970. ``composed`` names further members, packed last, whose
+    content is made of the ``files`` packed: so their digests can stand in the archive although each is read once.
     ``progress`` gets the bytes packed and their sum. Memory does not grow with the files.
     Raises ArchiveNotWritten, OSError.
     """
-    for name in (*files, *(listing[:1] if listing else ())):
+    composed = composed or {}
+    for name in (*files, *composed):
         if problem := unfit_member_name(name):
             raise ArchiveNotWritten(member=repr(name), problem=problem)
     sizes = {name: len(file) if isinstance(file, bytes) else file.stat().st_size for name, file in files.items()}
@@ -85,9 +86,9 @@ def write_archive(
         members.append(_pack(out, name, files[name], size=sizes[name], epoch=epoch))
         done += sizes[name]
         progress(done, total)
-    if listing is not None:
-        name, compose = listing
-        content = compose(members)
+    packed = tuple(members)
+    for name in sorted(composed):
+        content = composed[name](packed)
         members.append(_pack(out, name, content, size=len(content), epoch=epoch))
     out.write(bytes(2 * tarfile.BLOCKSIZE))
     out.write(bytes(-out.taken % _RECORD))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.targets import Target, read_targets
 
 __all__ = ["BuildConfig", "CheckConfig", "Config", "ConfigurationError", "SmokeConfig", "WheelhouseConfig"]
 
@@ -17,10 +18,11 @@ _PREFIX = "tool.hephaestus.release"
 class ConfigurationError(ReleaseError):
     """Raised when a field of the configuration is unknown, of the wrong type, or out of its values."""
 
-    def __init__(self, *, field: str, problem: str) -> None:
+    def __init__(self, *, field: str, problem: str, details: Sequence[str] = ()) -> None:
         super().__init__(
             what=f"pyproject.toml: {field} {problem}",
             why="a setting that is not understood would be a setting that is ignored",
+            details=details,
             next_step=f"correct or remove {field}; docs/stages.md lists every field",
         )
 
@@ -65,10 +67,25 @@ class SmokeConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class WheelhouseConfig:
-    """``prefix``: how the archive's name begins, default the project's name; ``extras``: included with their needs."""
+    """What is in the wheelhouse, and for whom.
+
+    ``prefix``: how the archives' names begin, default the project's name. ``extras``: included with their needs.
+    ``targets``: ``X.Y-PLATFORM`` each (release/targets.py), default the one that runs nox. ``default``: what the
+    archive with the default name holds, ``first-target`` or ``project`` (its own wheel alone, for any platform).
+    """
 
     prefix: str = ""
     extras: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    default: str = "first-target"
+
+    def parsed_targets(self) -> tuple[Target, ...]:
+        """The targets, in the order listed. Raises ConfigurationError with everything that is wrong with them."""
+        found, problems = read_targets(self.targets)
+        if problems:
+            count = "a wrong entry" if len(problems) == 1 else f"{len(problems)} wrong entries"
+            raise ConfigurationError(field=f"{_PREFIX}.wheelhouse.targets", problem=f"has {count}", details=problems)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +118,11 @@ class Config:
         directory = config.directory
         if not directory or directory.startswith(("/", "~")) or ".." in directory.split("/") or directory == ".":
             raise ConfigurationError(field=f"{_PREFIX}.directory", problem="must be a folder below the project's root")
+        config.wheelhouse.parsed_targets()
+        _one_of(config.wheelhouse.default, ("first-target", "project"), f"{_PREFIX}.wheelhouse.default")
+        if config.wheelhouse.default == "project" and not config.wheelhouse.targets:
+            problem = 'is "project", but there are no targets to hold what it needs'
+            raise ConfigurationError(field=f"{_PREFIX}.wheelhouse.default", problem=problem)
         if config.check.size_budget <= 0:
             raise ConfigurationError(field=f"{_PREFIX}.check.size-budget", problem="must be a number of bytes above 0")
         return config

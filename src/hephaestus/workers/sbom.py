@@ -1,6 +1,7 @@
 """Write and validate a CycloneDX bill of materials with CycloneDX's own library, the same bytes for the same input.
 
-Request: ``{"root": name, "wheels": [{"path", "file", "sha256"}], "extras": [str], "epoch": int, "output": path}``.
+Request: ``{"root": name, "wheels": [{"path", "file", "sha256"}], "extras": [str], "environments": [marker
+environment], "epoch": int, "output": path}``; who needs whom is told for the environments (an empty one: this Python).
 Answer: ``{"components": int, "serial": str, "spec": str, "unlicensed": [name], "problem": str}``; with a ``problem``
 the output is no valid bill of materials.
 """
@@ -12,6 +13,7 @@ import sys
 import uuid
 import zipfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email import message_from_bytes
 from email.message import Message
@@ -29,6 +31,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -42,7 +45,8 @@ def main(request_path: str) -> int:
     for wheel in request["wheels"]:
         described = read_metadata(Path(wheel["path"]))
         wheels[str(canonicalize_name(described["Name"]))] = (described, wheel)
-    bom = bill(wheels, root=canonicalize_name(request["root"]), extras=request["extras"], epoch=request["epoch"])
+    asked = Asked(extras=tuple(request["extras"]), environments=tuple(request["environments"]))
+    bom = bill(wheels, root=canonicalize_name(request["root"]), asked=asked, epoch=request["epoch"])
     text = JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
     problem = JsonStrictValidator(_SPEC).validate_str(text)
     Path(request["output"]).write_text(text, encoding="utf-8", newline="\n")
@@ -57,10 +61,22 @@ def main(request_path: str) -> int:
     return 0
 
 
-def bill(
-    wheels: Mapping[str, tuple[Message, Mapping[str, Any]]], *, root: str, extras: Iterable[str], epoch: int
-) -> Bom:
-    """The bill: the released distribution, everything it needs, and who needs whom (in this environment)."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """For what the bill is: the extras of the released distribution, and the marker environments it is used in."""
+
+    extras: tuple[str, ...]
+    environments: tuple[Mapping[str, str], ...]
+
+    def holds(self, marker: Marker | None, extras: Iterable[str]) -> bool:
+        """Whether a requirement with this marker counts, with these extras, in any of the environments."""
+        return marker is None or any(
+            marker.evaluate({**one, "extra": extra}) for one in self.environments for extra in ("", *extras)
+        )
+
+
+def bill(wheels: Mapping[str, tuple[Message, Mapping[str, Any]]], *, root: str, asked: Asked, epoch: int) -> Bom:
+    """The bill: the released distribution, everything it needs, and who needs whom."""
     components = {name: component(name, *wheel, root=name == root) for name, wheel in wheels.items()}
     # Derived, because a random serial number and the time of day would make every run another file.
     identity = "\n".join(sorted(f"{name} {wheel['sha256']}" for name, (_, wheel) in wheels.items()))
@@ -73,7 +89,8 @@ def bill(
         components=[components[name] for name in sorted(components) if name != root],
     )
     for name, (described, _) in wheels.items():
-        wanted = needs(described, extras=extras if name == root else activated(wheels, name, root, extras))
+        extras = asked.extras if name == root else activated(wheels, name, root, asked)
+        wanted = needs(described, extras=extras, asked=asked)
         bom.register_dependency(components[name], [components[need] for need in sorted(wanted & set(components))])
     return bom
 
@@ -114,31 +131,24 @@ def licences(described: Message) -> list[Any]:
     return [DisjunctiveLicense(name=name, acknowledgement=declared) for name in sorted(set(names))]
 
 
-def needs(described: Message, *, extras: Iterable[str]) -> set[str]:
-    """The canonical names this distribution requires here, with these extras."""
-    found = set()
-    for line in described.get_all("Requires-Dist", []):
-        requirement = Requirement(line)
-        marker = requirement.marker
-        if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
-            found.add(str(canonicalize_name(requirement.name)))
-    return found
+def needs(described: Message, *, extras: Iterable[str], asked: Asked) -> set[str]:
+    """The canonical names this distribution requires with these extras."""
+    extras = tuple(extras)
+    requirements = [Requirement(line) for line in described.get_all("Requires-Dist", [])]
+    return {str(canonicalize_name(one.name)) for one in requirements if asked.holds(one.marker, extras)}
 
 
-def activated(
-    wheels: Mapping[str, tuple[Message, Mapping[str, Any]]], name: str, root: str, extras: Iterable[str]
-) -> set[str]:
+def activated(wheels: Mapping[str, tuple[Message, Mapping[str, Any]]], name: str, root: str, asked: Asked) -> set[str]:
     """The extras of ``name`` that some other distribution asks for."""
-    asked: set[str] = set()
+    found: set[str] = set()
     for other, (described, _) in wheels.items():
         for line in described.get_all("Requires-Dist", []):
             requirement = Requirement(line)
             if canonicalize_name(requirement.name) != name or not requirement.extras:
                 continue
-            marker = requirement.marker
-            if marker is None or any(marker.evaluate({"extra": e}) for e in ("", *(extras if other == root else ()))):
-                asked |= requirement.extras
-    return asked
+            if asked.holds(requirement.marker, asked.extras if other == root else ()):
+                found |= requirement.extras
+    return found
 
 
 def read_metadata(wheel: Path) -> Message:
