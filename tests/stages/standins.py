@@ -6,6 +6,7 @@ release that was made once.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import threading
@@ -191,14 +192,16 @@ def make_release(root: Path, serving: Serving) -> ReleaseDirectory:
         (root / name).write_bytes(content)
     sums = render_sums({name: digest_of(root / name) for name in distributions}).encode()
     built = {**{f"dist/{name}": content for name, content in distributions.items()}, "SHA256SUMS": sums}
-    put(directory, "build", built, commit=IDENTITY.sha, evidence={"source_date_epoch": 1_700_000_000})
+    told = {"text": "- Tells tiny things.", "from": "changelog"}
+    evidence_of_build = {"source_date_epoch": 1_700_000_000, "changes": told}
+    put(directory, "build", built, commit=IDENTITY.sha, evidence=evidence_of_build)
     evidence = {"identity": IDENTITY.certificate_identity}
     put(directory, "sign", signatures(directory, serving), commit=IDENTITY.sha, evidence=evidence)
     for stage in ("check", "upload-testpypi", "smoke"):
         put(directory, stage, {}, commit=IDENTITY.sha, evidence={"state": "complete"})
     housed = {
         f"wheelhouse/{ARCHIVE}": b"an archive",
-        f"wheelhouse/{ARCHIVE}.sha256": f"{'0' * 64}  {ARCHIVE}\n".encode(),
+        f"wheelhouse/{ARCHIVE}.sha256": f"{hashlib.sha256(b'an archive').hexdigest()}  {ARCHIVE}\n".encode(),
         "wheelhouse/sbom.cdx.json": b"{}",
     }
     put(directory, "wheelhouse", housed, commit=IDENTITY.sha)

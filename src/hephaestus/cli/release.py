@@ -6,6 +6,7 @@ import typer
 
 from hephaestus.cli.rollback import rollback
 from hephaestus.cli.status import status
+from hephaestus.cli.verify import verify
 
 __all__ = ["release"]
 
@@ -25,3 +26,4 @@ def about() -> None:
 
 release.command()(status)
 release.command()(rollback)
+release.command()(verify)

@@ -134,33 +134,46 @@ class Dossier:
             try:
                 listed = parse_sums(_text(path), source=manifest)
             except ManifestError as error:
-                verdicts.append(Verdict(state=State.FAIL, subject=manifest, reason=error.problem))
+                verdicts.append(Verdict(state=State.FAIL, place="manifest", subject=manifest, reason=error.problem))
                 continue
             for name, expected in listed.items():
                 if name not in self.subjects and self.partial:
                     continue
                 if name not in self.subjects:
                     reason = f"{manifest} lists it, but it is not there"
-                    verdicts.append(Verdict(state=State.ABSENT, subject=name, reason=reason))
+                    verdicts.append(Verdict(state=State.ABSENT, place="manifest", subject=name, reason=reason))
                     continue
                 found = digests.setdefault(name, digest_of(self.subjects[name]))
                 if found == expected:
                     right.setdefault(manifest, set()).add(name)
-                    verdicts.append(Verdict(state=State.PASS, subject=name, reason=f"its SHA-256 is in {manifest}"))
+                    verdicts.append(
+                        Verdict(
+                            state=State.PASS,
+                            place="manifest",
+                            subject=name,
+                            reason=f"its SHA-256 is that of {manifest}",
+                        )
+                    )
                 else:
                     reason = f"its SHA-256 is {_hex(found)}, {manifest} says {_hex(expected)}"
-                    verdicts.append(Verdict(state=State.FAIL, subject=name, reason=reason))
+                    verdicts.append(Verdict(state=State.FAIL, place="manifest", subject=name, reason=reason))
         return verdicts, right
 
     def unproven(self, proven: Iterable[str], right: Mapping[str, set[str]]) -> Iterator[Verdict]:
-        """What no signature vouches for, given the names that one does, and what each manifest lists rightly."""
+        """What lacks, given the names that a signature vouches for, and what each manifest lists rightly.
+
+        A file without a bundle may be proven by its attestation, or by a signed manifest that lists it.
+        """
         signed = set(proven)
         for name in self.subjects:
-            if name in signed or name in self.bundles or name in self.attestations:
+            if name in self.bundles:
                 continue
-            vouching = [manifest for manifest, names in right.items() if name in names and manifest in signed]
-            reason = f"none of its own; {vouching[0]}, which lists it, is signed" if vouching else "there is none"
-            yield Verdict(state=State.ABSENT, subject=f"signature of {name}", reason=reason, required=not vouching)
+            listing = [manifest for manifest, names in right.items() if name in names and manifest in signed]
+            others = ["its attestation holds"] if name in signed else []
+            others += [f"{manifest}, which lists it, is signed" for manifest in listing]
+            reason = "; ".join(["there is none", *others])
+            required = not others
+            yield Verdict(state=State.ABSENT, subject=f"bundle of {name}", reason=reason, required=required)
         if not self.manifests:
             reason = "there is none, so nobody can say whether files are lacking"
             yield Verdict(state=State.ABSENT, subject="checksum manifest", reason=reason, required=not self.partial)

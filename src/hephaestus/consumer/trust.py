@@ -98,6 +98,11 @@ class Trust:
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     announce: Callable[[str], None] = lambda _text: None
 
+    def prepare(self) -> None:
+        """See that signatures can be verified here, before anything costly; raises VerificationUnavailable."""
+        if not _importable():
+            self._python(cache_folder(self.environ))
+
     def verify(self, identity: Identity, claims: Sequence[Claim]) -> tuple[Verdict, ...]:
         """Verify every claim under ``identity``: one verdict each, in order.
 
@@ -182,7 +187,8 @@ def _verdict(identity: Identity, claim: Claim, result: Mapping[str, Any] | None)
         return Verdict(state=State.ABSENT, subject=claim.subject, reason=f"there is no file {missing.name}")
     if result["ok"]:
         entry = f", log entry {result['log_index']}" if result["log_index"] is not None else ""
-        return Verdict(state=State.PASS, subject=claim.subject, reason=f"signed by {identity.subject}{entry}")
+        signer = f"{identity.repository} {identity.workflow} at {identity.ref}"
+        return Verdict(state=State.PASS, subject=claim.subject, reason=f"signed by {signer}{entry}")
     return Verdict(state=State.FAIL, subject=claim.subject, reason=str(result["reason"]))
 
 

@@ -1,0 +1,81 @@
+"""``hephaestus release verify``: is this release what its project's workflow made, and the same everywhere?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hephaestus.cli.refusal import refusing
+
+__all__ = ["verify"]
+
+
+def verify(
+    *,
+    targets: Annotated[
+        list[str] | None, typer.Argument(metavar="TARGET...", help="NAME==VERSION, a folder, or files.")
+    ] = None,
+    repository: Annotated[
+        str | None, typer.Option("--repository", "-r", help="OWNER/NAME that must have signed.")
+    ] = None,
+    workflow: Annotated[
+        str | None, typer.Option(help="Workflow file that must have signed (publish-pypi.yml).")
+    ] = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", "-t", help="Tag that must have signed; alone: verify its GitHub Release.")
+    ] = None,
+    ref: Annotated[str | None, typer.Option(help="Whole ref that must have signed, in place of the tag.")] = None,
+    issuer: Annotated[str | None, typer.Option(help="Issuer of the signer's identity (GitHub Actions).")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="The Sigstore bundle of the one file given.")] = None,
+    trusted_root: Annotated[
+        Path | None, typer.Option(help="A trusted_root.json or client trust configuration (Sigstore's own).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The facts as JSON.")] = False,
+    index_url: Annotated[str | None, typer.Option(help="Simple index in place of PyPI's.")] = None,
+    test_index_url: Annotated[str | None, typer.Option(help="Simple index in place of Test PyPI's.")] = None,
+    github_url: Annotated[str | None, typer.Option(help="API in place of GitHub's.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Make no connection at all.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for a service that is silent.")] = 30.0,
+) -> None:
+    """Verify a release by cryptography: one line a fact - PASS, FAIL or ABSENT - and why.
+
+    Exit code 0 only when every required fact holds. What was not looked at is ABSENT, with the reason.
+    """
+    import json
+    import os
+    import sys
+
+    from hephaestus.consumer.expectation import Expectation
+    from hephaestus.consumer.question import Question, report, summary
+    from hephaestus.consumer.trust import Trust
+    from hephaestus.consumer.verdict import holds
+    from hephaestus.consumer.verification import Services, Verification
+
+    def announce(text: str) -> None:
+        if sys.stderr.isatty():
+            typer.echo(text, err=True)
+
+    said = {"repository": repository, "workflow": workflow, "tag": tag, "ref": ref, "issuer": issuer}
+    urls = {"index_url": index_url, "test_index_url": test_index_url, "github_url": github_url}
+    with refusing():
+        expectation = Expectation.read(said, environ=os.environ)
+        question = Question.read(targets or [], expectation, bundle=bundle, offline=offline)
+        identity = question.identity
+        trust = Trust(trusted_root=trusted_root, offline=offline, announce=announce)
+        trust.prepare()
+        services = Services(
+            token=os.environ.get("GITHUB_TOKEN") or None,
+            timeout=timeout,
+            **{name: url for name, url in urls.items() if url is not None},
+        )
+        verification = Verification(identity=identity, trust=trust, services=services, announce=announce)
+        verdicts = question.answered(verification)
+        if as_json:
+            typer.echo(json.dumps(report(question, identity, verdicts), indent=1))
+        else:
+            for verdict in verdicts:
+                typer.echo(verdict.text())
+            typer.echo(f"{summary(verdicts)}; signer expected: {identity.subject}")
+        raise typer.Exit(0 if holds(verdicts) else 1)
