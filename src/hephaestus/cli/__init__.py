@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from hephaestus import DISTRIBUTION_NAME, __version__
+from hephaestus.cli.doctor import doctor
 from hephaestus.cli.release import release
 
 __all__ = ["app"]
@@ -24,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(release, name="release")
+app.command()(doctor)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer's callback shape

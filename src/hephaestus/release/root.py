@@ -62,14 +62,19 @@ class ReleaseRoot:
         """The folder whose children are release directories."""
         return self.path / "rehearsal" if self.rehearsal else self.path
 
+    @property
+    def foreign(self) -> bool:
+        """Whether something stands in this place that the suite did not make."""
+        if (self.path / _MARKER).is_file():
+            return False
+        return self.path.is_symlink() or (self.path.exists() and (not self.path.is_dir() or _holds_anything(self.path)))
+
     def prepare(self) -> None:
         """Make the folder with its marker and ``.gitignore``; raises UnmarkedFolderError, NotWritableError."""
         marker = self.path / _MARKER
+        if self.foreign:
+            raise UnmarkedFolderError(path=self.path)
         if not marker.is_file():
-            if self.path.is_symlink() or (
-                self.path.exists() and (not self.path.is_dir() or _holds_anything(self.path))
-            ):
-                raise UnmarkedFolderError(path=self.path)
             write_text(marker, _MARKER_TEXT)
         if not (self.path / ".gitignore").is_file():
             write_text(self.path / ".gitignore", "*\n")
@@ -81,6 +86,10 @@ class ReleaseRoot:
     def directory(self, version: str) -> ReleaseDirectory:
         """The release directory of ``version``, which need not exist yet."""
         return ReleaseDirectory(path=self.releases / version)
+
+    def former(self, version: str, source: str) -> ReleaseDirectory:
+        """Where the rehearsal of ``source`` is kept while another source has its place; it need not exist."""
+        return ReleaseDirectory(path=self.releases / "former" / f"{version}-{source}")
 
     def pointer(self, version: str) -> dict[str, Any]:
         """What ``open_world`` wrote for ``version``, or an empty mapping."""
@@ -103,13 +112,13 @@ class ReleaseRoot:
         here = self.pointer(version).get("source")
         current = self.releases / version
         former = self.releases / "former"
-        back = former / f"{version}-{source}"
+        back = self.former(version, source).path
         if here == source and (current.exists() or not back.is_dir()):
             return
         former.mkdir(parents=True, exist_ok=True)
         if here != source:
             if current.exists():
-                aside = former / f"{version}-{here or 'unknown'}"
+                aside = self.former(version, here or "unknown").path
                 shutil.rmtree(aside, ignore_errors=True)
                 current.replace(aside)
                 # A rename leaves the folder's own time alone, and pruning goes by it.

@@ -1,0 +1,1 @@
+"""What is missing before a release: this machine, the GitHub repository, the indexes. Looks, and changes nothing."""

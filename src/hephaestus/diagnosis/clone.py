@@ -1,0 +1,50 @@
+"""What git says about the clone at hand; nothing is fetched and nothing is changed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from hephaestus.release.source import git_environment
+
+__all__ = ["commit_of", "git_says", "github_repositories"]
+
+_GITHUB = re.compile(
+    r"(?:https://(?:[^@/]+@)?github\.com/|(?:ssh://)?git@github\.com[:/])(?P<name>[^/\s]+/[^/\s]+?)(?:\.git)?/?\Z"
+)
+
+
+def git_says(root: Path, *arguments: str) -> str | None:
+    """What git prints in ``root``, stripped; None when it fails or there is no git."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=root,
+            env=git_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=30,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def commit_of(root: Path, ref: str) -> str | None:
+    """The commit of a ref, through annotated tags; None when there is none."""
+    return git_says(root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+
+
+def github_repositories(root: Path) -> dict[str, str] | None:
+    """``OWNER/NAME`` per remote that is on GitHub, never an address (it may hold a token); None without git."""
+    names = git_says(root, "remote")
+    if names is None:
+        return None
+    urls = {name: git_says(root, "remote", "get-url", name) or "" for name in names.split()}
+    found = {name: _GITHUB.match(url) for name, url in urls.items()}
+    return {name: match["name"] for name, match in found.items() if match}

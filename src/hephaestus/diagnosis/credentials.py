@@ -1,0 +1,51 @@
+"""Credentials for an index that lie on this machine: names and places only, no value is read out or kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+__all__ = ["StoredUnreadable", "stored_credentials"]
+
+_VARIABLES = re.compile(
+    r"TWINE_(?:USERNAME|PASSWORD)|UV_PUBLISH_(?:TOKEN|USERNAME|PASSWORD)|FLIT_PASSWORD|HATCH_INDEX_AUTH"
+    r"|POETRY_(?:PYPI_TOKEN|HTTP_BASIC)_\w+|\w*PYPI\w*(?:TOKEN|PASSWORD|SECRET|KEY)\w*",
+    re.IGNORECASE,
+)
+#: What a CI service says of a job; no credential of an index.
+_IDENTITY = re.compile(r"\w*_ID_TOKEN", re.IGNORECASE)
+
+
+class StoredUnreadable(Exception):
+    """Raised when a file that may hold credentials cannot be read; ``path`` names it."""
+
+    def __init__(self, *, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def stored_credentials(environ: Mapping[str, str], home: Path) -> Iterator[str]:
+    """Where credentials for an index lie: variables, twine's, poetry's, uv's and netrc's files.
+
+    Raises StoredUnreadable. System keyrings are not asked: asking one may open a window.
+    """
+    for name, value in sorted(environ.items()):
+        if value and _VARIABLES.fullmatch(name) and not _IDENTITY.fullmatch(name):
+            yield f"variable {name}"
+    configuration = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    for path, pattern in (
+        (home / ".pypirc", r"(?im)^\s*password\s*[:=]\s*\S"),
+        (home / ".netrc", r"(?i)\bmachine\s+(?:[\w.-]+\.)?pypi\.org\b"),
+        (configuration / "pypoetry" / "auth.toml", r"(?im)^\s*\[?[\w.-]*pypi"),
+        (data / "uv" / "credentials" / "credentials.toml", r"(?i)pypi\.org"),
+    ):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise StoredUnreadable(path=path) from error
+        if re.search(pattern, text):
+            yield f"{path}"

@@ -1,0 +1,47 @@
+"""The whole diagnosis: every line about this machine, GitHub and the indexes, in that order."""
+
+from __future__ import annotations
+
+from hephaestus import __version__
+from hephaestus.diagnosis.case import INDEX_TITLES, Case
+from hephaestus.diagnosis.line import Check, Diagnosis, Line
+from hephaestus.diagnosis.machine import clock_question, machine_lines
+from hephaestus.diagnosis.publishers import index_lines, job_identity
+from hephaestus.diagnosis.repository import GROUP, repository_lines
+from hephaestus.services.http import HttpClient
+from hephaestus.services.patience import Patience
+
+__all__ = ["diagnose"]
+
+#: A person waits for the answer, so a service that stumbles is not asked for minutes.
+_PATIENCE = Patience(connect_seconds=10.0, silence_seconds=20.0, attempts=3, longest_wait=4.0, budget_seconds=20.0)
+
+
+def diagnose(case: Case, *, offline: bool = False, mint: bool = False, patience: Patience = _PATIENCE) -> Diagnosis:
+    """Look at everything; ``offline`` asks neither GitHub nor, unless ``mint``, the indexes.
+
+    ``mint`` exchanges this job's identity for an upload token and burns it, wherever that makes no project.
+    Raises MintElsewhereError, before anything is asked, where there is no identity; errors of a service become lines.
+    """
+    identity = job_identity(case) if mint else None
+    with HttpClient(user_agent=f"hephaestus-toolkit/{__version__}", patience=patience) as http:
+        asked = clock_question(case, http)
+        here = [*machine_lines(case), asked.check.unknown(_OFFLINE) if offline else asked.line()]
+        there = [_unasked(GROUP)] if offline else repository_lines(case, http)
+        if offline and identity is None:
+            return Diagnosis.of(here, there, map(_unasked, INDEX_TITLES.values()))
+        return Diagnosis.of(here, there, index_lines(case, http, identity=identity))
+
+
+_OFFLINE = "not asked (--offline)"
+
+
+def _unasked(group: str) -> Line:
+    check = Check(
+        code=f"not-asked-{group.lower().replace(' ', '-')}",
+        group=group,
+        subject="everything",
+        why="settings of the services are half of what keeps a release safe",
+        remedy="run it again without --offline",
+    )
+    return check.unknown(_OFFLINE)
