@@ -59,12 +59,12 @@ def refused(ran: Ran, *words: str) -> None:
 
 
 def test_the_list_reads_like_a_table_of_contents(nox: Nox) -> None:
-    """`nox -l` shows every session of the chain in its order, unselected, each with one sentence."""
+    """`nox -l` shows every session of the chain in its order, and bump without its tag, each with one sentence."""
     ran = nox(NOXFILE, "-l")
     assert ran.code == 0, ran.output
     lines = [line for line in ran.output.splitlines() if line.startswith(("- ", "* "))]
-    told = dict(line[2:].split(" [release] -> ", 1) for line in lines)
-    assert list(told) == [*STAGES, "release"]
+    told = dict(line[2:].split(" -> ", 1) for line in lines)
+    assert list(told) == [*(f"{name} [release]" for name in (*STAGES, "release")), "bump"]
     assert all(line.startswith("- ") for line in lines), "no session runs by default"
     assert all(text.strip().endswith(".") for text in told.values())
     assert max(map(len, lines)) <= 120

@@ -161,8 +161,6 @@ def test_github_release_refuses(case: Case, scene: Scene, monkeypatch: pytest.Mo
     if "read_only" in change:
         monkeypatch.setattr(scene.standins.github, "_read_token", scene.standins._token)
         monkeypatch.setattr(scene.standins.github, "_token", "another")
-    if "notes" in change:
-        (scene.root / "CHANGELOG.md").write_text(f"# C\n\n## [{VERSION}]\n\n{'x' * change['notes']}\n", "utf-8")
     for stage in change.get("without", ()):
         forget(scene.directory, stage)
     held = {} if seen_nothing(change) else assets_of(scene)
@@ -212,7 +210,7 @@ def test_the_tarball_of_bundles_holds_them_all_and_is_always_the_same(scene: Sce
 
 
 def test_notes_are_the_versions_section_and_how_to_verify(scene: Scene) -> None:
-    """Every sha256 and the identity to verify under stand below the section of this version alone."""
+    """Every sha256 and the identity to verify under stand below what build recorded of this version alone."""
     notes = release_notes(scene.context("verify"))
     assert "Tells tiny things" in notes
     assert "Older things" not in notes

@@ -39,7 +39,7 @@ _CHAIN: tuple[tuple[str, str, str], ...] = (
 
 
 def release_sessions(*, prefix: str = "", tags: tuple[str, ...] = ("release",)) -> None:
-    """Register the sessions of the chain: build ... verify, and ``release``, which requires them all.
+    """Register the sessions of the chain: build ... verify, ``release``, which requires them all, and ``bump``.
 
     Call it once, in the noxfile (registration by import breaks under ``uv run noxfile.py``: facts, nox 7).
     ``prefix`` is put before every session's name; ``tags`` select them with ``nox -t``. Settings are read from
@@ -53,7 +53,7 @@ def release_sessions(*, prefix: str = "", tags: tuple[str, ...] = ("release",)) 
 
     from hephaestus.release.chain import REQUIRES
 
-    names = [f"{prefix}{name}" for name, *_ in _CHAIN] + [f"{prefix}release"]
+    names = [f"{prefix}{name}" for name, *_ in _CHAIN] + [f"{prefix}release", f"{prefix}bump"]
     if clashes := sorted(set(names) & set(registered())):
         msg = f"sessions {', '.join(clashes)} exist already: call release_sessions(prefix='release-') instead"
         raise ValueError(msg)
@@ -67,8 +67,10 @@ def release_sessions(*, prefix: str = "", tags: tuple[str, ...] = ("release",)) 
             tags=list(tags),
         )
         register(_body(where, line))
-    register = nox.session(name=f"{prefix}release", requires=names[:-1], python=False, default=False, tags=list(tags))
+    register = nox.session(name=f"{prefix}release", requires=names[:-2], python=False, default=False, tags=list(tags))
     register(_summary())
+    # Without the tags: `nox -t release` must never make a version.
+    nox.session(name=f"{prefix}bump", python=False, default=False)(_bump())
 
 
 def _body(where: str, line: str) -> Callable[[nox.Session], None]:
@@ -90,6 +92,19 @@ def _summary() -> Callable[[nox.Session], None]:
         finish(session)
 
     body.__doc__ = "The whole chain; a summary at the end. A rerun goes on where the last run stopped."
+    return body
+
+
+def _bump() -> Callable[[nox.Session], None]:
+    def body(session: nox.Session) -> None:
+        from hephaestus.nox.bump import run
+
+        run(session)
+
+    body.__doc__ = (
+        "Write the next version everywhere, commit and tag it: `-- minor`, `-- rc`, `-- 1.2.3`.\n\n"
+        "Not pushed unless `-- --push` is given. `-- --help` lists the options."
+    )
     return body
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hephaestus.release.errors import ReleaseError
 
-__all__ = ["Source", "SourceError", "commit_export", "export", "read_source"]
+__all__ = ["Source", "SourceError", "commit_export", "export", "git_environment", "read_source"]
 
 #: Variables that would turn git to another repository than the project's: set inside of git hooks.
 _ELSEWHERE = (
@@ -123,7 +123,7 @@ def commit_export(folder: Path, *, epoch: int) -> None:
     Author and times are fixed, no configuration, template or hook of this machine takes part. Raises SourceError.
     """
     fixed = {
-        **_environment(),
+        **git_environment(),
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,
         **{f"GIT_{role}_{field}": value for role in ("AUTHOR", "COMMITTER") for field, value in (
@@ -203,7 +203,7 @@ class _objects:  # noqa: N801 - reads as the function it is
             shutil.copy2(git / "index", folder / "index")
         (folder / "objects").mkdir()
         return {
-            **_environment(),
+            **git_environment(),
             "GIT_INDEX_FILE": str(folder / "index"),
             "GIT_OBJECT_DIRECTORY": str(folder / "objects"),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(common / "objects"),
@@ -219,7 +219,8 @@ def _quoted(path: Path) -> str:
     return f'"{text}"' if os.name == "posix" else str(path)
 
 
-def _environment() -> dict[str, str]:
+def git_environment() -> dict[str, str]:
+    """This process's environment, without what would turn git to another repository or another language."""
     return {name: value for name, value in os.environ.items() if name not in _ELSEWHERE} | {"LC_ALL": "C"}
 
 
@@ -236,7 +237,7 @@ def _snapshot(root: Path, prefix: str, environment: dict[str, str] | None = None
 def _git(root: Path, *arguments: str, environment: dict[str, str] | None = None, settings: Sequence[str] = ()) -> str:
     # Without optional locks `git status` writes nothing: the index keeps its bytes.
     command = ("git", "--no-optional-locks", "-c", "core.quotePath=false", *settings, *arguments)
-    environment = environment if environment is not None else _environment()
+    environment = environment if environment is not None else git_environment()
     try:
         done = subprocess.run(
             command, cwd=root, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL

@@ -24,7 +24,6 @@ _NAMES = ("__version__", "version", "VERSION")
 
 _FIELD = re.compile(r"""^\s*["']?(?:__)?version(?:__)?["']?\s*[:=]\s*["']?v?([0-9][^\s"',;#]*)""", re.IGNORECASE)
 _TABLE = re.compile(r"^\s*\[(?P<name>[^\[\]]+)\]\s*(?:#.*)?$")
-_HEADING = re.compile(r"^##\s+\[?v?(?P<name>[^\]\s]+)\]?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,10 +133,10 @@ def tag_findings(*, version: str, tags: Sequence[str], commit: str, required: bo
 
 def changelog_findings(root: Path, *, version: str) -> list[Finding]:
     """A warning when CHANGELOG.md has the shape of Keep a Changelog but nothing about this version."""
-    lines = _lines(root / "CHANGELOG.md")
-    names = [match["name"] for line in lines if (match := _HEADING.match(line))]
-    shaped = any(name.lower() == "unreleased" or _version_of(name) is not None for name in names)
-    if not shaped or any(name.lower() == "unreleased" or name == version for name in names):
+    from hephaestus.release.changelog import read_changelog
+
+    log = read_changelog("\n".join(_lines(root / "CHANGELOG.md")))
+    if not log.shaped or log.unreleased or any(section.name == version for section in log.versions):
         return []
     return [
         Finding(

@@ -17,6 +17,7 @@ from hephaestus.release.rules import check_distributions
 from hephaestus.release.rules.names import Expected, version_judgements
 from hephaestus.release.source import Source, SourceError, commit_export, export
 from hephaestus.stages.frontend import Built, Conditions, refusal_of, run_frontend
+from hephaestus.stages.notes import recorded_changes
 from hephaestus.stages.reproduction import NotReproducibleError, Verdict, age, demand, verdict
 from hephaestus.stages.sealing import Ask, ask_index, hold_seals, inquire, sealing_findings
 from hephaestus.stages.source_gates import (
@@ -138,6 +139,7 @@ class BuildStage(Stage):
             context.narrator.warn(warning.line())
         data = {
             "source": _source_data(context, source),
+            "changes": recorded_changes(context, source),
             "distributions": {
                 path.name: {
                     "sha256": digests[path.name].removeprefix("sha256:"),

@@ -1,46 +1,61 @@
-"""Release notes: the version's section of CHANGELOG.md, then how to verify what was released."""
+"""Release notes: what changed, as build recorded it from the commit, then every file and how to verify it."""
 
 from __future__ import annotations
 
-import re
-
+from hephaestus.release.changes import changes_since_stable
+from hephaestus.release.notes import shortened
+from hephaestus.release.source import Source
+from hephaestus.services.releases import NOTES_LIMIT
 from hephaestus.stages.proofs import distributions
 from hephaestus.stages.stage import Context
 
-__all__ = ["release_notes"]
+__all__ = ["recorded_changes", "release_notes"]
+
+
+def recorded_changes(context: Context, source: Source) -> dict[str, str]:
+    """What build puts into its evidence: the text, and where it is from.
+
+    Recorded once, because a later checkout (another changelog, other tags, a shallow clone) must not change what a
+    release of these bytes says of itself.
+    """
+    project = context.project
+    changes = changes_since_stable(project, version=project.version, revision="" if source.dirty else source.commit)
+    if changes.trouble:
+        context.narrator.warn(f"the release notes will name the files only: {changes.trouble}")
+    return {"text": shortened(changes.text, limit=NOTES_LIMIT, link=_rest(context)), "from": changes.origin}
 
 
 def release_notes(context: Context) -> str:
-    """Markdown for the GitHub Release: what changed (where a changelog says it), every SHA-256, one check."""
+    """Markdown for the GitHub Release: what changed since the last stable version, every SHA-256, one check.
+
+    At most as long as GitHub takes: what changed is cut for it, with a link to the whole.
+    """
     project = context.project
-    changes = _section(project.version, _changelog(context)) or f"Release {project.version}."
     sums = "\n".join(
         f"{digest.removeprefix('sha256:')}  {path.removeprefix('dist/')}"
         for path, digest in sorted(distributions(context).items())
     )
     publisher = context.world.publisher
-    return (
-        f"{changes}\n\n## Files\n\n```text\n{sums}\n```\n\n"
+    files = (
+        f"\n\n## Files\n\n```text\n{sums}\n```\n\n"
         "Every file carries a Sigstore bundle (`<file>.sigstore.json`). To verify one:\n\n"
         f"```console\n$ sigstore verify identity --bundle FILE.sigstore.json \\\n"
         f"    --cert-identity {publisher.subject} \\\n    --cert-oidc-issuer {publisher.issuer} FILE\n```\n"
     )
+    changes = _changes(context) or f"Release {project.version}."
+    return shortened(changes, limit=max(NOTES_LIMIT - len(files), 0), link=_rest(context)) + files
 
 
-def _changelog(context: Context) -> str:
-    path = context.project.root / "CHANGELOG.md"
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+def _changes(context: Context) -> str:
+    """As build recorded it; of a release built before it did, as the commit says - never as the work tree says."""
+    receipt = context.directory.receipt("build")
+    if receipt is None:
         return ""
+    recorded = receipt.evidence.get("changes")
+    if isinstance(recorded, dict):
+        return str(recorded.get("text", ""))
+    return changes_since_stable(context.project, version=context.project.version, revision=receipt.commit).text
 
 
-def _section(version: str, changelog: str) -> str:
-    """The text below ``## [version]`` (Keep a Changelog) up to the next heading of that level."""
-    heading = re.compile(rf"^## \[?v?{re.escape(version)}\]?(?=[ \t\n]|$).*$", re.MULTILINE)
-    found = heading.search(changelog)
-    if found is None:
-        return ""
-    rest = changelog[found.end() :]
-    end = re.search(r"^## ", rest, re.MULTILINE)
-    return rest[: end.start() if end else None].strip()
+def _rest(context: Context) -> str:
+    return f"https://github.com/{context.world.github.repository}/blob/{context.project.tag}/CHANGELOG.md"
