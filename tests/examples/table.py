@@ -185,10 +185,10 @@ TESTS: Mapping[int, Sequence[tuple[str, str]]] = {
         ("stages/test_runner.py::test_a_wrong_clock_is_recorded_and_changes_nothing", "works"),
     ],
     72: [
-        ("stages/test_upload_answers.py::test_each_recorded_answer_is_translated", "goes on"),
+        ("services/test_uploading.py::test_each_recorded_answer_is_translated", "goes on"),
     ],
     73: [
-        ("stages/test_upload.py::test_a_connection_cut_after_the_last_byte_is_settled_by_asking", "goes on"),
+        ("stages/test_upload_faults.py::test_a_connection_cut_after_the_last_byte_is_settled_by_asking", "goes on"),
     ],
     80: [
         ("services/test_http.py::test_improper_addresses_are_refused", "AddressRefused"),

@@ -12,7 +12,7 @@ import pytest
 from examples.collector import Case, cases, holds
 from stages.conftest import git, plain_world
 from stages.standins import Scene, edit_receipt
-from stages.test_upload import files_of, stage_of
+from stages.uploads import files_of, stage_of
 
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.source import read_source

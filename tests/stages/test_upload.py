@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import certifi
 import pytest
-from examples.collector import Case, cases, holds
-from stages.releases import NAME, SDIST, VERSION, WHEEL, Spoilt, wheel
+from stages.releases import NAME, SDIST, VERSION, WHEEL
 from stages.standins import Scene, Standins, edit_receipt, forget, make_scene, sha256
+from stages.uploads import DAY, believe, stage_of
 
 from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.release.errors import ReleaseError
-from hephaestus.stages.upload import PASSED_OVER, UploadPyPI, UploadStage, UploadTestPyPI
-from hephaestus.stages.verification import Proof
-from hephaestus.standins.index.service import Index
-from hephaestus.standins.index.upload import Uploads
+from hephaestus.stages.upload import PASSED_OVER, UploadPyPI, UploadTestPyPI
 from hephaestus.worlds.world import ChildKind, TestPyPIPolicy
-
-BUILD_TAGGED = "tiny_project-1.2.3-1-py3-none-any.whl"
-OLD_SDIST = "tiny-project-1.2.3.tar.gz"
-DAY = 24 * 3600.0
-
-
-def believe(_context: object, proofs: Iterable[Proof]) -> list[dict[str, Any]]:
-    """Every attestation holds: the answer of the worker, without its second of imports."""
-    return [
-        {"file": one.file.name, "proof": one.proof.name, "kind": one.kind, "ok": True, "log_index": 1} for one in proofs
-    ]
 
 
 @pytest.fixture
@@ -40,145 +22,8 @@ def signatures_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hephaestus.stages.upload.verify", believe)
 
 
-def stage_of(scene: Scene, index: str = "pypi", *, patience: float = 60.0) -> UploadStage:
-    """A stage that waits in the stand-ins' time."""
-    kind = {"pypi": UploadPyPI, "testpypi": UploadTestPyPI}[index]
-    clock = scene.standins.clock
-    return kind(sleep=scene.sleep, clock=clock.now, monotonic=clock, patience=patience)
-
-
-def other_wheel(scene: Scene, name: str) -> Path:
-    """A wheel of the same version with other bytes."""
-    folder = scene.root / "others"
-    folder.mkdir(exist_ok=True)
-    _, content = wheel(Spoilt(filename=name, description="Other bytes.\n"), folder)
-    (folder / name).write_bytes(content)
-    return folder / name
-
-
-def hide(index: Index, filename: str) -> None:
-    """Let the simple page not show a file for a long time."""
-    with index._store.change() as state:
-        state.files[filename] = replace(state.files[filename], hidden=10_000)
-
-
-def before(scene: Scene, index: str, change: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bring one index into the state an example asks for."""
-    behind = scene.index(index)
-    match change["do"]:
-        case "publish":
-            scene.publish(index, *change.get("files", ()), uploaded=scene.standins.clock() - change.get("age", 0))
-        case "other-bytes":
-            behind.seed(other_wheel(scene, WHEEL), owner="o/r")
-        case "foreign":
-            behind.seed(other_wheel(scene, BUILD_TAGGED), owner="o/r")
-        case "same-bytes":
-            copy = scene.root / BUILD_TAGGED
-            shutil.copyfile(scene.directory.dist / WHEEL, copy)
-            behind.seed(copy, owner="o/r")
-        case "another-sdist":
-            copy = scene.root / OLD_SDIST
-            shutil.copyfile(scene.directory.dist / SDIST, copy)
-            with copy.open("ab") as stream:
-                stream.write(b"\0" * 512)
-            behind.seed(copy, owner="o/r")
-        case "hide":
-            hide(behind, change["file"])
-        case "burn":
-            behind.burn_filename(change["file"])
-        case "status":
-            behind.set_status(NAME, change["status"], change.get("reason", ""))
-        case "read-only":
-            behind.set_read_only(read_only=True)
-        case "no-publisher":
-            behind._publishing._publishers = ()
-        case "time":
-            scene.standins.clock.ahead += change["days"] * DAY
-        case "our-clock-is-behind":
-            monkeypatch.setattr("hephaestus.services.plan.COMPLETION_DAYS", 3000)
-        case "unknown-authority":
-            uploaders = {
-                name: {**environment, "REQUESTS_CA_BUNDLE": certifi.where(), "SSL_CERT_FILE": certifi.where()}
-                for name, environment in scene.world.uploaders.items()
-            }
-            scene.world = replace(scene.world, uploaders=uploaders)
-        case "swallow":
-            monkeypatch.setattr(Uploads, "accept", lambda *_: None)
-        case "lose-attestations":
-            monkeypatch.setattr("hephaestus.standins.index.upload.accept_attestations", lambda *_, **__: ())
-        case "lie":
-            from hephaestus.standins.index import simple
-
-            honest = simple._entry
-            monkeypatch.setattr(simple, "_entry", lambda *given: {**honest(*given), "hashes": {"sha256": "0" * 64}})
-        case other:
-            raise ValueError(f"nothing known to do: {other}")
-
-
-def heal(scene: Scene, index: str) -> None:
-    """Take the trouble away: no fault, no read-only mode, nothing hidden, the project active."""
-    scene.standins.arm()
-    behind = scene.index(index)
-    behind.set_read_only(read_only=False)
-    if behind.project(NAME) is not None:
-        behind.set_status(NAME, "active")
-    with behind._store.change() as state:
-        for name, file in list(state.files.items()):
-            state.files[name] = replace(file, hidden=0)
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def never_other_bytes(scene: Scene, index: str) -> None:
-    """Assert that every upload there ever was had the bytes of dist/, and that no other file was sent."""
-    assert {(one.filename, one.sha256) for one in scene.sent(index)} <= set(scene.digests.items())
-
-
-@pytest.mark.usefixtures("signatures_hold")
-@pytest.mark.parametrize("case", cases("upload"), ids=str)
-def test_upload_refuses(case: Case, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upload that cannot be finished says how far it came and what to do; nothing is lost, no other byte is sent.
-
-    Where the example says so, the same command completes once the trouble has passed, sending nothing twice that
-    had arrived.
-    """
-    index = case.change.get("index", "pypi")
-    if index == "testpypi":
-        forget(scene.directory, "upload-testpypi", "smoke")
-    for change in case.change.get("before", ()):
-        before(scene, index, change, monkeypatch)
-    if silence := case.change.get("silence"):
-        monkeypatch.setattr("hephaestus.standins.http.SILENCE_SECONDS", silence)
-    scene.standins.arm(*case.change.get("faults", ()))
-    held, had = files_of(scene.directory.path), scene.served(index)
-    with pytest.raises(ReleaseError) as raised:
-        scene.run(stage_of(scene, index, patience=case.change.get("patience", 60.0)))
-    holds(case, raised.value)
-    assert "\x1b" not in str(raised.value)
-    assert 'File "' not in str(raised.value), "a tool's traceback is shown to people"
-    assert "not known to this suite" not in str(raised.value)
-    assert files_of(scene.directory.path) == held
-    never_other_bytes(scene, index)
-    assert set(had.items()) <= set(scene.served(index).items())
-    if "sends" in case.change:
-        assert len(scene.sent(index)) == case.change["sends"], scene.sent(index)
-    if case.change.get("completes"):
-        arrived = {one.filename for one in scene.sent(index) if one.stored}
-        count = len(scene.sent(index))
-        heal(scene, index)
-        monkeypatch.undo()
-        monkeypatch.setattr("hephaestus.stages.upload.verify", believe)
-        outcome = scene.run(stage_of(scene, index))
-        assert outcome.state == "done"
-        assert scene.served(index) == scene.digests
-        assert {one.filename for one in scene.sent(index)[count:]} == set(scene.digests) - arrived - set(had)
-        never_other_bytes(scene, index)
-
-
 class TestUpload:
-    """What an upload that goes well does, trouble on the way included."""
+    """What an upload that goes well does, and what the index's own word counts."""
 
     def test_all_files_arrive_with_their_attestations_and_a_second_run_sends_nothing(self, scene: Scene) -> None:
         """Verified, uploaded, shown, provenance read back; again: confirmed by the index and skipped."""
@@ -199,62 +44,6 @@ class TestUpload:
         sent = len(scene.sent("pypi"))
         assert scene.run(stage_of(scene)).state == "skipped"
         assert len(scene.sent("pypi")) == sent
-
-    @pytest.mark.usefixtures("signatures_hold")
-    @pytest.mark.parametrize(
-        ("fault", "words"),
-        [
-            ("pypi:503@2x6", "failed to take it"),
-            ("pypi:stored-500", ""),
-            ("pypi:stored-500@2", ""),
-            ("pypi:reset", ""),
-            ("pypi:403", "takes no uploads at the moment"),
-            ("pypi:oidc-off", "switched off"),
-            ("pypi:lag=3", ""),
-            ("pypi:simple-503x2", ""),
-            ("pypi:simple-hang", ""),
-            ("pypi:token-expired@2", ""),
-        ],
-    )
-    def test_passing_trouble_is_ridden_out(
-        self, scene: Scene, fault: str, words: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """One command ends with every file there once; what was stored is known again by its hash, never sent anew."""
-        monkeypatch.setattr("hephaestus.standins.http.SILENCE_SECONDS", 0.3)
-        scene.standins.arm(fault)
-        assert scene.run(stage_of(scene)).state == "done"
-        assert scene.served("pypi") == scene.digests
-        assert words in scene.said()
-        never_other_bytes(scene, "pypi")
-        assert sum(one.stored for one in scene.sent("pypi")) == len(scene.digests)
-
-    @pytest.mark.usefixtures("signatures_hold")
-    @pytest.mark.parametrize("fault", ["stored-reset", "stored-reset@2"])
-    def test_a_connection_cut_after_the_last_byte_is_settled_by_asking(
-        self, scene: Scene, fault: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The file has arrived though no answer came: it is found by its hash and not sent again."""
-        monkeypatch.setattr("hephaestus.standins.http.SILENCE_SECONDS", 0.3)
-        scene.standins.arm(f"pypi:{fault}")
-        assert scene.run(stage_of(scene)).state == "done"
-        assert scene.served("pypi") == scene.digests
-        stored = [one.filename for one in scene.sent("pypi") if one.size]
-        assert sorted(stored) == sorted(scene.digests)
-
-    @pytest.mark.usefixtures("signatures_hold")
-    def test_only_what_is_missing_is_sent(self, scene: Scene) -> None:
-        """What an earlier attempt left on the index is not sent again; the receipt tells the two apart."""
-        stage = stage_of(scene)
-        scene.standins.arm("pypi:503@2x99")
-        with pytest.raises(ReleaseError):
-            scene.run(stage)
-        scene.standins.arm()
-        count = len(scene.sent("pypi"))
-        outcome = scene.run(stage)
-        assert [one.filename for one in scene.sent("pypi")[count:]] == [SDIST]
-        assert outcome.receipt is not None
-        states = {file["file"]: file["state"] for file in outcome.receipt.evidence["files"]}
-        assert states == {WHEEL: "already there", SDIST: "uploaded"}
 
     @pytest.mark.usefixtures("signatures_hold")
     def test_a_file_that_vanishes_from_the_index_is_noticed_by_the_next_run(self, scene: Scene) -> None:
@@ -410,5 +199,6 @@ def test_one_version_of_the_deadline(scene: Scene) -> None:
     scene.publish("pypi", WHEEL, uploaded=scene.standins.clock() - 13 * DAY)
     _, plan = stage_of(scene)._plan(scene.context("upload"))
     assert plan.deadline is not None
+    assert f"before {plan.deadline:%Y-%m-%d %H:%M} UTC" in plan.until(scene.standins.clock.now())
     assert 0 < (plan.deadline - scene.standins.clock.now()).total_seconds() <= DAY
     assert plan.version.public == VERSION

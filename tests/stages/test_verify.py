@@ -85,7 +85,7 @@ def spoil(scene: Scene, change: Mapping[str, Any], monkeypatch: pytest.MonkeyPat
 
             monkeypatch.setattr(simple, "_entry", lie)
         case "foreign":
-            from stages.test_upload import BUILD_TAGGED, other_wheel
+            from stages.uploads import BUILD_TAGGED, other_wheel
 
             index.seed(other_wheel(scene, BUILD_TAGGED))
         case "draft":

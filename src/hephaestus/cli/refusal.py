@@ -18,5 +18,7 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except ReleaseError as error:
-        typer.echo(str(error), err=True)
+        from hephaestus.toolchain.redaction import redact
+
+        typer.echo(redact(str(error)), err=True)
         raise typer.Exit(1) from error

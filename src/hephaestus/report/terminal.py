@@ -48,11 +48,11 @@ class Terminal:
 
     def command(self, text: str) -> None:
         """A tool command as run."""
-        self._line(f"  > {redact(text)}")
+        self._line(f"  > {text}")
 
     def warn(self, text: str) -> None:
         """Something to read that stops nothing."""
-        self._line(f"  warning: {redact(text)}")
+        self._line(f"  warning: {text}")
 
     def progress(self, done: int, total: int, unit: str) -> None:
         """On a terminal a moving count, at most ten times a second; elsewhere nothing."""
@@ -78,5 +78,5 @@ class Terminal:
     def _line(self, text: str) -> None:
         clear = "\r\x1b[K" if self._moving else ""
         self._moving = False
-        self._stream.write(f"{clear}{text}\n")
+        self._stream.write(f"{clear}{redact(text)}\n")
         self._stream.flush()

@@ -18,10 +18,10 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit, urlunsplit
 
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.redaction import without_secrets
 
 __all__ = [
     "AddressRefused",
@@ -40,7 +40,6 @@ __all__ = [
     "excerpt",
 ]
 
-_SECRET = re.compile(r"gh[a-z]_\w+|github_pat_\w+|pypi-[\w-]{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|//[^/\s@]+@")
 _RERUN = "run the same command again; what is already done is kept"
 
 
@@ -52,8 +51,7 @@ def displayed(url: str) -> str:
 
 def excerpt(text: str, *, limit: int = 200) -> str:
     """The beginning of foreign text on one line, printable, with token-like strings struck out."""
-    struck = _SECRET.sub("[redacted]", text)
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in struck).split())
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in without_secrets(text)).split())
     return line if len(line) <= limit else f"{line[:limit]}..."
 
 

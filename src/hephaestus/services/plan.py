@@ -80,6 +80,17 @@ class UploadPlan:
         """Whether something is missing that the index takes no more: then only a new version helps."""
         return bool(self.missing) and self.deadline is not None and now > self.deadline
 
+    def until(self, now: datetime) -> str:
+        """Until when the release can be completed, in words; nothing where nothing is missing or nothing is there."""
+        if not self.missing or self.deadline is None:
+            return ""
+        end, left = f"{self.deadline:%Y-%m-%d %H:%M} UTC", self.deadline - now
+        if self.too_late(now):
+            return f"the {COMPLETION_DAYS} days after its first file ended {end}: a new version is needed"
+        hours = int(left.total_seconds() // 3600)
+        rest = f"{left.days} days" if left.days > 1 else f"{hours} hours" if hours > 1 else "less than two hours"
+        return f"to be completed before {end} ({rest} left)"
+
     def _in(self, state: FileState) -> tuple[PlannedFile, ...]:
         return tuple(file for file in self.files if file.state is state)
 

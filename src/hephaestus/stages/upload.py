@@ -14,8 +14,9 @@ from typing import Any
 
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding
-from hephaestus.services.errors import AnswerInvalid, RateLimited, ServiceDown, Unreachable
+from hephaestus.services.errors import AnswerInvalid, RateLimited, ServiceDown, ServiceError, Unreachable
 from hephaestus.services.index import IndexProject, PropagationState, UploadPlan, plan_upload
+from hephaestus.services.uploading import explain_upload
 from hephaestus.stages.indexes import asking
 from hephaestus.stages.proofs import distributions, outputs_of, unproven
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
@@ -23,7 +24,6 @@ from hephaestus.stages.upload_answers import (
     NotShownError,
     ProvenanceMissingError,
     UploadIncompleteError,
-    explain,
 )
 from hephaestus.stages.verification import Proof, attestation_of, refusals, verify
 from hephaestus.toolchain.process import ToolHangsError
@@ -37,7 +37,9 @@ _DOWN = (Unreachable, ServiceDown, RateLimited, AnswerInvalid)
 #: The state in the receipt of an upload that the policy let go.
 PASSED_OVER = "unavailable, passed over (optional by policy)"
 
-#: What one call of twine may take: seconds, and bytes a second of a slow line on top.
+#: How long twine may say nothing: seconds, and the largest file at a slow line's bytes a second on top. It tells of
+#: every file and every further attempt; one that its connection was cut under repeats the request with an empty body
+#: and would wait for ever (measured with 7.0.0).
 _TWINE_SECONDS = 300.0
 _TWINE_SPEED = 50_000.0
 #: Waits between rounds of twine, in seconds; twine itself tries a 5xx five times without waiting.
@@ -161,14 +163,18 @@ class UploadStage(Stage):
             if not plan.missing:
                 return plan
             names = [file.filename for file in plan.missing]
-            context.narrator.step(f"{len(names)} of {len(plan.files)} files are not on {self.index} yet")
+            until = plan.until(self._clock())
+            missing = f"{len(names)} of {len(plan.files)} files are not on {self.index} yet"
+            context.narrator.step(f"{missing}; {until}" if until else missing)
             accepted, output = self._twine(context, names)
             _, plan = self._plan(context)
-            if accepted or plan.complete:
-                return plan  # `_shown` waits for what was accepted and is not shown yet
-            answer = explain(output)
-            if not answer.transient or plan.conflicts or pause is None:
-                raise UploadIncompleteError(stage=self.name, index=self.index, plan=plan, answer=answer, output=output)
+            if accepted or plan.complete or self._published(context, plan):
+                return plan  # `_shown` waits for what is there and is not shown yet
+            answer, now = explain_upload(output), self._clock()
+            if not answer.transient or plan.conflicts or pause is None or plan.too_late(now):
+                raise UploadIncompleteError(
+                    stage=self.name, index=self.index, plan=plan, answer=answer, output=output, now=now
+                )
             context.narrator.warn(f"{answer.meaning}; trying again in {pause:.0f} s")
             self._sleep(pause)
         return plan
@@ -183,12 +189,30 @@ class UploadStage(Stage):
                 + [str(file) for file in files]
                 + [str(context.directory.path / attestation_of(name)) for name in names],
                 # twine wraps its lines to the terminal's width, which would tear the index's messages apart.
-                env={**context.world.uploaders[self.index], "COLUMNS": "1000"},
-                timeout=self._patience + sum(file.stat().st_size for file in files) / _TWINE_SPEED,
+                # Unbuffered, or its lines would not tell how far it is.
+                env={**context.world.uploaders[self.index], "COLUMNS": "1000", "PYTHONUNBUFFERED": "1"},
+                silence=self._patience + max(file.stat().st_size for file in files) / _TWINE_SPEED,
             )
         except ToolHangsError as error:
-            return False, error.what
+            return False, f"{error.output}\n{error.what}"
         return done.ok, done.output
+
+    def _published(self, context: Context, plan: UploadPlan) -> bool:
+        """Whether the index's JSON API has all that its simple page lacks: then no refusal counts, 14 days included.
+
+        An identical file is said to be refused after 14 days, too (warehouse#20251; facts: pypi, section 3).
+        """
+        if plan.conflicts:
+            return False
+        try:
+            with asking(context, self.index) as client:
+                known = client.json_api(context.project.normalized, context.project.version) or {}
+        except ServiceError:
+            return False
+        there = all(known.get(file.filename) == file.sha256 for file in plan.missing)
+        if there:
+            context.narrator.step(f"{self.index} has the same bytes already; its page does not show them yet")
+        return there
 
     def _shown(self, context: Context, plan: UploadPlan) -> None:
         expected = {file.filename: file.sha256 for file in plan.files}
@@ -269,7 +293,7 @@ class UploadStage(Stage):
                 Finding(
                     code="too-late",
                     subject=context.project.version,
-                    message=f"{self.index} takes no more files of it since {plan.deadline}: 14 days after the first",
+                    message=f"{self.index} takes no more files of it; {plan.until(self._clock())}",
                     remedy="raise the version and release that",
                 )
             )

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from hephaestus.release.errors import ReleaseError
 from hephaestus.toolchain.process import Completed, run_child
+from hephaestus.toolchain.redaction import redact
 
 __all__ = ["Environment", "LockedEnvironment", "WorkerError"]
 
@@ -44,14 +45,16 @@ class Environment(Protocol):
         env: Mapping[str, str],
         cwd: Path | None = None,
         timeout: float | None = None,
+        silence: float | None = None,
         umask: int | None = None,
         scripts: Path | None = None,
     ) -> Completed:
         """Run a tool of this environment (its scripts come first on PATH); prints the command, records it.
 
-        ``python`` as first word is this environment's; ``umask`` is the child's own, ours otherwise. ``scripts`` is
-        a folder of programs that comes first on PATH in place of this environment's: for what runs in an environment
-        the stage has made. Raises ToolMissingError, ToolHangsError; a failing exit code is the caller's to judge.
+        ``python`` as first word is this environment's; ``umask`` is the child's own, ours otherwise. ``timeout`` is
+        for the whole run, ``silence`` for each line it prints (see ``run_child``). ``scripts`` is a folder of programs
+        that comes first on PATH in place of this environment's: for what runs in an environment the stage has made.
+        Raises ToolMissingError, ToolHangsError; a failing exit code is the caller's to judge.
         """
 
     def work(
@@ -86,11 +89,14 @@ class LockedEnvironment:
         env: Mapping[str, str],
         cwd: Path | None = None,
         timeout: float | None = None,
+        silence: float | None = None,
         umask: int | None = None,
         scripts: Path | None = None,
     ) -> Completed:
         """See Environment.run."""
-        return self._run(argv, env=env, cwd=cwd, timeout=timeout, separate=False, umask=umask, scripts=scripts)
+        return self._run(
+            argv, env=env, cwd=cwd, timeout=timeout, silence=silence, separate=False, umask=umask, scripts=scripts
+        )
 
     def work(
         self, worker: str, request: Mapping[str, Any], *, env: Mapping[str, str], timeout: float | None = None
@@ -117,16 +123,18 @@ class LockedEnvironment:
         cwd: Path | None,
         timeout: float | None,
         separate: bool,
+        silence: float | None = None,
         umask: int | None = None,
         scripts: Path | None = None,
     ) -> Completed:
         program = str(self.python) if argv[0] == "python" else argv[0]
         words = [program, *argv[1:]]
-        self._announce(shlex.join(words))
-        self.commands.append(words)
+        self._announce(redact(shlex.join(words), environ=env))
+        self.commands.append([redact(word, environ=env) for word in words])
         first = str(scripts or self.python.parent)
         path = os.pathsep.join([first, env["PATH"]]) if env.get("PATH") else first
         self._work.mkdir(parents=True, exist_ok=True)
         return run_child(
-            words, env={**env, "PATH": path}, cwd=cwd or self._work, timeout=timeout, separate=separate, umask=umask
-        )
+            words, env={**env, "PATH": path}, cwd=cwd or self._work, timeout=timeout, silence=silence,
+            separate=separate, umask=umask,
+        )  # fmt: skip

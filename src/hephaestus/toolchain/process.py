@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import shlex
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +36,16 @@ class ToolMissingError(ReleaseError):
 
 
 class ToolHangsError(ReleaseError):
-    """Raised when a child did not end in the time it had; it has been ended."""
+    """Raised when a child did not end, or fell silent, beyond the time it had; it has been ended.
 
-    def __init__(self, *, command: str, seconds: float) -> None:
+    ``output`` is what it said until then, where that is known.
+    """
+
+    def __init__(self, *, command: str, seconds: float, silent: bool = False, output: str = "") -> None:
+        self.output = output
+        did = f"said nothing for {seconds:.0f} s" if silent else f"did not end within {seconds:.0f} s"
         super().__init__(
-            what=f"`{command}` did not end within {seconds:.0f} s and was stopped",
+            what=f"`{command}` {did} and was stopped",
             why="a service that accepts a connection and never answers looks like this",
             next_step="run the same command again: what had already arrived is recognised by its hash",
         )
@@ -65,6 +72,7 @@ def run_child(
     env: Mapping[str, str],
     cwd: Path,
     timeout: float | None = None,
+    silence: float | None = None,
     stdin: str | None = None,
     separate: bool = False,
     umask: int | None = None,
@@ -72,7 +80,9 @@ def run_child(
     """Run a child to its end; never raises for its exit code.
 
     ``env`` is the whole environment; ``argv[0]`` is looked up on its PATH. ``separate`` keeps stdout apart from
-    stderr (for programs that answer in JSON). ``umask`` is the child's own, ours otherwise (POSIX).
+    stderr (for programs that answer in JSON). ``umask`` is the child's own, ours otherwise (POSIX). ``timeout`` is
+    for the whole run, ``silence`` for each line: seconds until the child must have said another (in place of
+    ``timeout``, and neither with ``stdin`` nor ``separate``).
     Raises ToolMissingError, ToolHangsError. On an interrupt the child gets GRACE seconds before it is terminated.
     """
     program = shutil.which(argv[0], path=env.get("PATH"))
@@ -86,11 +96,18 @@ def run_child(
         stdout=subprocess.PIPE, stderr=subprocess.PIPE if separate else subprocess.STDOUT,
         umask=-1 if umask is None else umask,
     )  # fmt: skip
+    said: list[str] = []
     try:
-        out, err = child.communicate(stdin, timeout=timeout)
+        if silence is None:
+            out, err = child.communicate(stdin, timeout=timeout)
+        else:
+            out, err = _listen(child, said, silence=silence), ""
     except subprocess.TimeoutExpired as error:
         _stop(child)
-        raise ToolHangsError(command=redact(shlex.join(argv)), seconds=timeout or 0) from error
+        raise ToolHangsError(
+            command=redact(shlex.join(argv), environ=env), seconds=error.timeout, silent=silence is not None,
+            output=redact("".join(said), environ=env),
+        ) from error  # fmt: skip
     except BaseException:
         _stop(child)
         raise
@@ -98,9 +115,32 @@ def run_child(
     return Completed(
         argv=tuple(argv),
         code=child.returncode,
-        output=redact(f"{out}{err or ''}" if separate else out),
+        output=redact(f"{out}{err or ''}" if separate else out, environ=env),
         stdout=out if separate else "",
     )
+
+
+def _listen(child: subprocess.Popen[str], said: list[str], *, silence: float) -> str:
+    """What a child says until its end, collected in ``said``; raises TimeoutExpired when no further line comes."""
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def read() -> None:
+        # The stream is closed under a child that is ended; what it would still say is nobody's business then.
+        with contextlib.suppress(ValueError, OSError):
+            for line in child.stdout or ():
+                lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        while (line := lines.get(timeout=silence)) is not None:
+            said.append(line)
+    except queue.Empty:
+        raise subprocess.TimeoutExpired(child.args, silence) from None
+    child.wait(silence)
+    if child.stdout is not None:
+        child.stdout.close()
+    return "".join(said)
 
 
 def _stop(child: subprocess.Popen[str]) -> None:

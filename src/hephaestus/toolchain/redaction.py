@@ -2,20 +2,71 @@
 
 from __future__ import annotations
 
+import base64
+import functools
+import json
+import os
 import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+from hephaestus.release.redaction import STRUCK, without_secrets
 
 __all__ = ["redact"]
 
-# The shapes that facts/github-actions.md (section 13) lists: PyPI tokens, JWTs, GitHub tokens, URL userinfo.
-_SECRETS = re.compile(
-    r"pypi-[A-Za-z0-9_-]{16,}"
-    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
-    r"|gh[oprsu]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}"
-    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
-    r"|(?i:(?<=bearer )|(?<=authorization: basic ))[A-Za-z0-9._~+/=-]{12,}"
+#: Names of variables whose value is a secret, whatever it looks like.
+_NAMES = re.compile(
+    r"(?:^|_)(?:TOKEN|PASSWORD|PASSWD|PASS|SECRET|CREDENTIALS?|APIKEY|API_KEY|PRIVATE_KEY|ACCESS_KEY|PAT)\Z",
+    re.IGNORECASE,
 )
+#: A shorter value may be a word of any text: GitHub Actions masks such too, and makes logs unreadable by it.
+_SHORTEST = 8
 
 
-def redact(text: str) -> str:
-    """``text`` with everything that looks like a token, a JWT or a password in a URL replaced by asterisks."""
-    return _SECRETS.sub("***", text)
+def redact(text: str, *, environ: Mapping[str, str] | None = None) -> str:
+    """``text`` with every secret replaced by asterisks: by its shape, and by its value where we hold it.
+
+    The values are those of the variables of this process, and of ``environ``, that are named as secrets are
+    (``*_TOKEN``, ``*_PASSWORD`` ...), and the passwords of addresses in any variable; as they are, percent-encoded,
+    escaped, and in base64 of anything that holds them.
+    """
+    pattern = _pattern(frozenset((*_values(os.environ), *_values(environ or {}))))
+    return without_secrets(pattern.sub(STRUCK, text) if pattern is not None else text)
+
+
+def _values(environ: Mapping[str, str]) -> Iterator[str]:
+    for name, value in environ.items():
+        if _NAMES.search(name):
+            # A key of several lines is printed line by line.
+            yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= _SHORTEST)
+        elif "://" in value and "@" in value:
+            yield from (password for word in value.split() for password in _passwords(word))
+
+
+def _passwords(address: str) -> Iterator[str]:
+    try:
+        password = urlsplit(address).password or ""
+    except ValueError:
+        return
+    yield from {one for one in (password, unquote(password)) if len(one) >= _SHORTEST}
+
+
+@functools.lru_cache(maxsize=8)
+def _pattern(values: frozenset[str]) -> re.Pattern[str] | None:
+    """Matches any of ``values`` in any of its forms, the longest first."""
+    forms = {form for value in values for form in _forms(value)}
+    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+
+
+def _forms(value: str) -> Iterator[str]:
+    yield value
+    yield quote(value)
+    yield quote(value, safe="")
+    yield quote_plus(value)
+    yield json.dumps(value)[1:-1]
+    raw = value.encode("utf-8", "surrogateescape")
+    for before in range(3):
+        # The characters of base64 that these bytes alone decide, at each of the three places they can stand at.
+        first, last = (before * 8 + 5) // 6, (before + len(raw)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(b"\0" * before + raw).decode("ascii")[first:last]

@@ -34,7 +34,7 @@ from hephaestus.standins.index.views import DOWNLOAD_KINDS, Downloads, Integrity
 __all__ = ["FAULT_KINDS", "Index"]
 
 _UPLOAD_KINDS = (
-    "500", "502", "503", "504", "stored-500", "hang", "reset", "stored-reset", "403", "429", "redirect",
+    "500", "502", "503", "504", "stored-500", "hang", "reset", "stored-reset", "400", "403", "429", "redirect",
     "token-expired", "archived",
 )  # fmt: skip
 _STORED_KINDS = ("lag", "yanked", "quarantined")
@@ -59,7 +59,8 @@ class Index:
 
     - any request: ``down`` (503 for everything);
     - an upload: 500, 502, 503, 504, hang, reset (nothing stored); stored-500, stored-reset (stored all the same);
-      403 (read-only mode); 429=SECONDS or a date; redirect=URL; token-expired; archived (the project becomes so);
+      400=MESSAGE; 403 (read-only mode); 429=SECONDS or a date; redirect=URL; token-expired; archived (the project
+      becomes so);
     - a file stored: lag=N (hidden from N simple pages), yanked=REASON (its release), quarantined (its project);
     - a simple page of a project: html, bad-json, wrong-type, stale, simple-500, simple-503, simple-hang, simple-reset;
     - a download: wrong-bytes, file-404, file-503;
@@ -272,6 +273,8 @@ def _cut_short(fault: Fault) -> Response | None:
         return Response(wire="hang")
     if fault.kind == "reset":
         return Response(wire="reset")
+    if fault.kind == "400":
+        return plain(400, fault.value or "Bad Request")
     if fault.kind == "403":
         return plain(403, "Read-only mode: Uploads are temporarily disabled.")
     if fault.kind == "429":
