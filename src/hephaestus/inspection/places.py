@@ -23,7 +23,7 @@ from hephaestus.worlds.publish import PUBLISH_POLICY
 from hephaestus.worlds.rehearsal import REHEARSAL_POLICY
 from hephaestus.worlds.world import GitHub, Index, Policy, Publisher, Reproducibility, TestPyPIPolicy
 
-__all__ = ["Places", "index_title", "published", "rehearsed"]
+__all__ = ["Places", "index_title", "policy_of", "published", "publisher_of", "rehearsed"]
 
 #: A person waits for the answer: a service that stumbles is asked three times, not for minutes.
 _PATIENCE = Patience(connect_seconds=10.0, silence_seconds=20.0, attempts=3, longest_wait=4.0, budget_seconds=30.0)
@@ -92,8 +92,8 @@ def published(project: Project, *, environ: Mapping[str, str]) -> Places:
             token=next((environ[name] for name in _TOKENS if environ.get(name)), ""),
         ),
         github_site="https://github.com",
-        publisher=_publisher(project),
-        policy=_policy(project, PUBLISH_POLICY),
+        publisher=publisher_of(project),
+        policy=policy_of(project, label="publish"),
         trust_config=addresses.trust_config,
     )
 
@@ -116,13 +116,14 @@ def rehearsed(project: Project, root: ReleaseRoot) -> Places | None:
             token=host.github_token,
         ),
         github_site=host.url("github"),
-        publisher=replace(_publisher(project), assumed=True),
-        policy=_policy(project, REHEARSAL_POLICY),
+        publisher=replace(publisher_of(project), assumed=True),
+        policy=policy_of(project, label="rehearsal"),
         trust_config=host.trust_config,
     )
 
 
-def _publisher(project: Project) -> Publisher:
+def publisher_of(project: Project) -> Publisher:
+    """The identity of the project's publish workflow at this version's tag."""
     return Publisher(
         repository=project.repository,
         workflow=project.config.workflow,
@@ -131,9 +132,10 @@ def _publisher(project: Project) -> Publisher:
     )
 
 
-def _policy(project: Project, policy: Policy) -> Policy:
+def policy_of(project: Project, *, label: str) -> Policy:
+    """What is allowed in the world of that label, with the project's own settings."""
     return replace(
-        policy,
+        PUBLISH_POLICY if label == "publish" else REHEARSAL_POLICY,
         testpypi=TestPyPIPolicy(project.config.testpypi),
         prerelease_to_pypi=project.config.prerelease_to_pypi,
         reproducible=Reproducibility(project.config.build.reproducible),

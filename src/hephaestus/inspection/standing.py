@@ -19,7 +19,17 @@ from hephaestus.services.index import IndexClient, IndexFile, IndexProject, plan
 from hephaestus.services.plan import FileState
 from hephaestus.services.releases import AssetReport, Release
 
-__all__ = ["Asked", "FileStanding", "GitHubStanding", "IndexStanding", "ask", "next_step", "wanted_indexes"]
+__all__ = [
+    "Asked",
+    "FileStanding",
+    "GitHubStanding",
+    "Held",
+    "IndexStanding",
+    "ask",
+    "immutable_releases",
+    "next_step",
+    "wanted_indexes",
+]
 
 
 class Held(StrEnum):
@@ -151,6 +161,18 @@ def ask(project: Project, places: Places, expected: Expected, *, now: datetime) 
         indexes=indexes,
         github=replace(github, hidden=hidden and not trouble),
     )
+
+
+def immutable_releases(places: Places) -> bool | None:
+    """Whether GitHub freezes what is published here; None where it does not say so to us."""
+    if not places.github.token:
+        # Without one the API answers 404, whatever the setting is.
+        return None
+    with places.http() as http:
+        try:
+            return places.releases(http).immutable_releases()
+        except ServiceError:
+            return None
 
 
 def next_step(project: Project, asked: Asked) -> str:

@@ -15,7 +15,7 @@ from hephaestus.release.receipts import Receipt, key_of
 from hephaestus.stages.stage import Context, Inputs, Stage
 from hephaestus.toolchain.locks import read_lock
 
-__all__ = ["Outcome", "Recorder", "run_stage"]
+__all__ = ["Outcome", "Recorder", "own_missing", "run_stage", "stage_key"]
 
 
 class Recorder(Protocol):
@@ -46,11 +46,11 @@ def run_stage(stage: Stage, context: Context, *, recorder: Recorder, clock: Call
     """
     for line in context.directory.recover():
         context.narrator.warn(line)
-    redo_missing = _own_missing(stage, context)
+    redo_missing = own_missing(stage, context)
     if reason := stage.exempt(context):
         return Outcome(stage=stage.name, state="exempt", reason=reason)
     inputs = stage.inputs(context)
-    key = _key(stage, context, inputs)
+    key = stage_key(stage, context, inputs)
     receipt = context.directory.receipt(stage.name)
     if receipt is not None and receipt.key == key and not redo_missing and not context.options.forces(stage.name):
         doubt = stage.confirm(context)
@@ -105,10 +105,11 @@ def _act(
     )
 
 
-def _own_missing(stage: Stage, context: Context) -> bool:
+def own_missing(stage: Stage, context: Context) -> bool:
     """Whether outputs of this very stage are missing (it makes them again); any other damage stops it.
 
-    What is missing of other stages is for them, and for the gates of those who need it.
+    What is missing of other stages is for them, and for the gates of those who need it. Raises
+    DirectoryDamagedError, ReceiptError.
     """
     damage = context.directory.damage()
     if other := [finding for finding in damage if finding.code != "missing"]:
@@ -118,7 +119,8 @@ def _own_missing(stage: Stage, context: Context) -> bool:
     return any(finding.subject in own for finding in damage)
 
 
-def _key(stage: Stage, context: Context, inputs: Inputs) -> str:
+def stage_key(stage: Stage, context: Context, inputs: Inputs) -> str:
+    """What the receipt of a stage must carry for the stage to be done: a digest over everything it takes in."""
     return key_of(
         stage=stage.name,
         world=context.world.label,
