@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 
 import pytest
+from consumer.shop import pip_venv, pip_venv_made, shop, shop_front, venv
 from stages.conftest import scene, signed_release, standin_sigstore, standins
 from stages.standins import Scene
 from stages.test_verify import public
@@ -14,7 +15,19 @@ from typer.testing import CliRunner
 from hephaestus.cli import app
 from hephaestus.services.http import HttpClient
 
-__all__ = ["Verify", "public", "scene", "signed_release", "standin_sigstore", "standins"]
+__all__ = [
+    "Verify",
+    "pip_venv",
+    "pip_venv_made",
+    "public",
+    "scene",
+    "shop",
+    "shop_front",
+    "signed_release",
+    "standin_sigstore",
+    "standins",
+    "venv",
+]
 
 Verify = Callable[..., tuple[int, str, str]]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from hephaestus.cli.install import install
+from hephaestus.cli.plan import plan
 from hephaestus.cli.rollback import rollback
 from hephaestus.cli.status import status
 from hephaestus.cli.verify import verify
@@ -25,5 +27,7 @@ def about() -> None:
 
 
 release.command()(status)
+release.command()(plan)
 release.command()(rollback)
 release.command()(verify)
+release.command()(install)

@@ -69,7 +69,7 @@ class GitHubClient:
         answer = self._ask(f"/releases/tags/{quote(tag, safe='')}", tag=tag, missing_ok=True)
         if answer.status == 200:
             return Release.read(answer.json(), url=answer.url)
-        found = [release for release in self._list() if release.tag == tag]
+        found = [release for release in self.releases() if release.tag == tag]
         published = [release for release in found if not release.draft]
         if len(found) > 1 and not published:
             raise DraftsAmbiguous(url=self._api, tag=tag, drafts=[release.url for release in found])
@@ -84,6 +84,19 @@ class GitHubClient:
         """The release GitHub calls the latest; None when there is none."""
         answer = self._ask("/releases/latest", missing_ok=True)
         return Release.read(answer.json(), url=answer.url) if answer.status == 200 else None
+
+    def releases(self) -> Iterator[Release]:
+        """Every release, newest first; drafts among them only with a writing token."""
+        for page in range(1, _PAGES + 1):
+            answer = self._ask(f"/releases?per_page={_PER_PAGE}&page={page}")
+            rows = answer.json()
+            if not isinstance(rows, list):
+                raise AnswerInvalid(url=answer.url, defect="a list of releases was expected")
+            yield from (Release.read(row, url=answer.url) for row in rows)
+            # The address in the Link header is not followed: the token goes to the configured host only.
+            # Drafts are why we look here; without a token there are none to be seen.
+            if self._token is None or 'rel="next"' not in answer.headers.get("link", ""):
+                return
 
     def immutable_releases(self) -> bool | None:
         """Whether what is published becomes immutable; None when this token may not ask."""
@@ -174,12 +187,13 @@ class GitHubClient:
         return self._patch(release, {"body": notes}, action="edit the notes")
 
     def upload_assets(
-        self, release: Release, files: Sequence[Path], *, progress: AssetProgress | None = None
+        self, release: Release, files: Sequence[Path], *, replace: bool = False, progress: AssetProgress | None = None
     ) -> Release:
         """Send the files that the release lacks, under their own names; the release as it is afterwards.
 
-        Same digest: kept. Other bytes under one of the names: AssetMismatch before anything is sent. The rest of a
-        broken transfer is removed from a draft and sent again. Raises ReleaseImmutable for a frozen release.
+        Same digest: kept. Other bytes under one of the names: AssetMismatch before anything is sent, unless it is a
+        draft and they are to be replaced. The rest of a broken transfer is removed from a draft and sent again.
+        Raises ReleaseImmutable for a frozen release.
         """
         local = {path.name: path for path in files}
         for path in files:
@@ -187,11 +201,15 @@ class GitHubClient:
         expected = {name: sha256_of(path) for name, path in local.items()}
         fresh = self.release(release.id)
         report = self._report(fresh, expected)
-        if report.different:
+        if report.different and not (replace and fresh.draft):
             raise AssetMismatch(url=fresh.url, tag=fresh.tag, different=report.different)
-        wanting = [name for name in expected if name in (*report.missing, *report.incomplete)]
+        for asset in [asset for asset in fresh.assets if asset.name in report.different]:
+            self._remove(fresh, asset)
+        wanting = [name for name in expected if name in (*report.missing, *report.incomplete, *report.different)]
         if wanting and fresh.immutable:
             raise ReleaseImmutable(url=fresh.url, tag=fresh.tag, missing=wanting)
+        if report.different:
+            fresh = self.release(release.id)
         for name in wanting:
             self._upload(fresh, local[name], expected[name], progress)
         return self.release(release.id)
@@ -236,7 +254,7 @@ class GitHubClient:
                     raise AssetMismatch(url=release.url, tag=release.tag, different={name: (sha256, theirs)})
                 return None
             if present is not None:
-                self._remove_rest(release, present)
+                self._remove(release, present)
             try:
                 return self._post_asset(release, path, sha256, progress)
             except (Unreachable, ServiceDown, AssetExists):
@@ -264,10 +282,10 @@ class GitHubClient:
         if asset.sha256 not in (None, sha256):
             raise AssetMismatch(url=release.url, tag=release.tag, different={name: (sha256, str(asset.sha256))})
 
-    def _remove_rest(self, release: Release, asset: Asset) -> None:
+    def _remove(self, release: Release, asset: Asset) -> None:
         if not self.release(release.id).draft:
             raise AssetIncomplete(url=release.url, tag=release.tag, name=asset.name)
-        action = f"remove the rest of {asset.name}"
+        action = f"remove {asset.name} from the draft"
         self._send("DELETE", f"/releases/assets/{asset.id}", None, action=action, tag=release.tag, expect=(204, 404))
 
     def _report(self, release: Release, expected: Mapping[str, str]) -> AssetReport:
@@ -284,18 +302,6 @@ class GitHubClient:
             return asset.sha256
         with tempfile.TemporaryDirectory(prefix="hephaestus-asset-") as folder:
             return self.download(asset, Path(folder) / "asset").sha256
-
-    def _list(self) -> Iterator[Release]:
-        for page in range(1, _PAGES + 1):
-            answer = self._ask(f"/releases?per_page={_PER_PAGE}&page={page}")
-            rows = answer.json()
-            if not isinstance(rows, list):
-                raise AnswerInvalid(url=answer.url, defect="a list of releases was expected")
-            yield from (Release.read(row, url=answer.url) for row in rows)
-            # The address in the Link header is not followed: the token goes to the configured host only.
-            # Drafts are why we look here; without a token there are none to be seen.
-            if self._token is None or 'rel="next"' not in answer.headers.get("link", ""):
-                return
 
     def _patch(self, release: Release, body: Mapping[str, Any], *, action: str) -> Release:
         answer = self._send("PATCH", f"/releases/{release.id}", body, action=action, tag=release.tag, expect=(200,))

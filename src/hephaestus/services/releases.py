@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,7 +52,10 @@ class Asset:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """One release. ``url`` is its page; ``immutable`` says that its assets can never change again."""
+    """One release. ``url`` is its page; ``immutable`` says that its assets can never change again.
+
+    ``published`` is None for drafts.
+    """
 
     id: int
     tag: str
@@ -62,6 +66,7 @@ class Release:
     immutable: bool
     url: str
     assets: tuple[Asset, ...]
+    published: datetime | None = None
 
     @classmethod
     def read(cls, data: Any, *, url: str) -> Release:
@@ -77,6 +82,7 @@ class Release:
             immutable=data.get("immutable") is True,
             url=field(data, "html_url", str, url=url),
             assets=tuple(Asset.read(asset, url=url) for asset in assets),
+            published=_moment(data.get("published_at"), url=url),
         )
 
     def asset(self, name: str) -> Asset | None:
@@ -128,6 +134,16 @@ def field(data: Any, name: str, kind: type[_Value], *, url: str) -> _Value:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise AnswerInvalid(url=url, defect=f"field {name!r} is {type(value).__name__}, not {kind.__name__}")
     return value
+
+
+def _moment(value: Any, *, url: str) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except (ValueError, TypeError) as error:
+        raise AnswerInvalid(url=url, defect=f"field 'published_at' is {value!r}") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def check_notes(notes: str) -> None:

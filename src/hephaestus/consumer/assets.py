@@ -1,0 +1,107 @@
+"""Which of a release's assets are the wheelhouse, its checksums and its bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from packaging.version import InvalidVersion, Version
+
+from hephaestus.consumer.options import InstallOptions
+from hephaestus.consumer.refusals import AssetMissing, ReleaseMissing
+from hephaestus.release.extraction import ArchiveRefused
+from hephaestus.release.names import unfit_member_name
+from hephaestus.services.github import GitHubClient
+from hephaestus.services.releases import Asset, Release
+
+__all__ = ["SUMS", "Chosen", "choose", "find_release", "version_of_tag"]
+
+#: The list of a release's distributions, which also names wheels that are in the archive.
+SUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The assets of one release: the archive, every list its digest may stand in, its bundle if there is one."""
+
+    release: Release
+    archive: Asset
+    manifests: tuple[Asset, ...]
+    bundle: Asset | None
+    looked_for_bundle: str
+
+
+def find_release(client: GitHubClient, options: InstallOptions) -> Release:
+    """The release of the tag asked for, else the latest stable one; raises ReleaseMissing.
+
+    GitHub's word for the latest is not enough: a pre-release published without its flag must not pass for stable.
+    """
+    place = options.repository
+    if options.tag:
+        release = client.find_release(options.tag)
+        if release is None:
+            raise ReleaseMissing(wanted=f"release {options.tag}", place=place)
+        if release.draft:
+            raise ReleaseMissing(wanted=f"published release {options.tag}", place=place, hint="it is still a draft")
+        return release
+    latest = client.latest_release()
+    if latest is not None and not _trial(latest):
+        return latest
+    found = [release for release in client.releases() if not _trial(release) and version_of_tag(release.tag)]
+    if not found:
+        raise ReleaseMissing(wanted="stable release", place=place)
+    return max(found, key=lambda release: version_of_tag(release.tag) or Version("0"))
+
+
+def choose(release: Release, options: InstallOptions) -> Chosen:
+    """Choose by pattern, first in the order of the API; raises AssetMissing, ArchiveRefused."""
+    assets = [asset for asset in release.assets if asset.uploaded]
+    archive = _first(assets, options.asset_pattern)
+    if archive is None:
+        raise AssetMissing(
+            kind="wheelhouse",
+            pattern=options.asset_pattern,
+            release=release.tag,
+            available=[asset.name for asset in assets],
+            option="--asset-pattern",
+        )
+    problem = unfit_member_name(archive.name)
+    if not problem and not archive.name.endswith(".tar.gz"):
+        problem = "is no .tar.gz"
+    if problem:
+        raise ArchiveRefused(archive=repr(archive.name), code="name", problem=f"it {problem}")
+    listed = release.asset(f"{archive.name}.sha256")
+    manifest = listed if listed in assets else _first(assets, options.manifest_pattern)
+    sums = release.asset(SUMS)
+    bundle_names = (f"{archive.name}.sigstore.json", f"{archive.name}.sigstore")
+    bundle = None
+    if not options.patterns_given:
+        bundle = next((asset for name in bundle_names for asset in assets if asset.name == name), None)
+    patterns = (f"{options.sigstore_pattern}.json", options.sigstore_pattern)
+    bundle = bundle or next((found for pattern in patterns if (found := _first(assets, pattern))), None)
+    return Chosen(
+        release=release,
+        archive=archive,
+        manifests=tuple(asset for asset in (manifest, sums) if asset is not None and asset.uploaded),
+        bundle=bundle,
+        looked_for_bundle=f"{' or '.join(bundle_names)} among its assets",
+    )
+
+
+def _first(assets: Iterable[Asset], pattern: str) -> Asset | None:
+    return next((asset for asset in assets if fnmatchcase(asset.name, pattern)), None)
+
+
+def version_of_tag(tag: str) -> Version | None:
+    """The version a tag names (``v1.2.3``, facts: consumers, C6); None when it names none."""
+    try:
+        return Version(tag.removeprefix("v"))
+    except InvalidVersion:
+        return None
+
+
+def _trial(release: Release) -> bool:
+    """A draft, or a pre-release by its flag or by its version."""
+    version = version_of_tag(release.tag)
+    return release.draft or release.prerelease or (version is not None and version.is_prerelease)

@@ -1,0 +1,172 @@
+"""Installing from a GitHub Release: the wheelhouse is proven, unpacked, installed with no network, and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hephaestus.consumer.assets import Chosen, choose, find_release
+from hephaestus.consumer.cache import WheelhouseCache, storage_failures
+from hephaestus.consumer.installation import Installation
+from hephaestus.consumer.installers import without_network
+from hephaestus.consumer.origins import Installed
+from hephaestus.consumer.outcome import FetchedFile, Outcome
+from hephaestus.consumer.pip_errors import install_finding
+from hephaestus.consumer.refusals import InstallFailed
+from hephaestus.consumer.target import Target
+from hephaestus.consumer.wheelhouse import Wheelhouse, WheelhouseFetch
+from hephaestus.consumer.wheels import pinned_requirements
+from hephaestus.release.boundary import boundary
+from hephaestus.services.github import GitHubClient
+
+__all__ = ["install_from_github"]
+
+_ONLY_VERIFIED = ("--no-index", "--require-hashes", "--only-binary", ":all:")
+
+
+def install_from_github(installation: Installation) -> Outcome:
+    """Install as the options say. Raises what refuses it (``consumer.refusals`` and the errors of services)."""
+    options = installation.options
+    client = GitHubClient(
+        options.github_url, options.github_url, options.repository, options.token, http=installation.http
+    )
+    if options.wide_token:
+        installation.warn("the token does not look like one of GitHub's; it is used all the same")
+    target = None if options.download_only else installation.look(Path.cwd())
+    installation.narrator.step(f"asking {options.repository} for {options.tag or 'its latest stable release'}")
+    chosen = choose(find_release(client, options), options)
+    installation.settle_age(chosen.release.published, f"{options.repository} {chosen.release.tag}")
+    if options.dry_run:
+        return _planned(installation, chosen)
+    cache = WheelhouseCache(options.destination, told=installation.narrator.step)
+    with cache.opened() as private:
+        try:
+            return _install(installation, client, chosen, cache, private, target)
+        finally:
+            if options.cleanup and cache.remove_unpacked(chosen.archive.name):
+                installation.narrator.step(f"removed {cache.unpacked(chosen.archive.name)}")
+
+
+def _install(
+    installation: Installation,
+    client: GitHubClient,
+    chosen: Chosen,
+    cache: WheelhouseCache,
+    private: Path,
+    target: Target | None,
+) -> Outcome:
+    options = installation.options
+    fetch = WheelhouseFetch(
+        options=options,
+        client=client,
+        cache=cache,
+        proofs=installation.proofs,
+        narrator=installation.narrator,
+        private=private,
+    )
+    wheelhouse = fetch.run(chosen)
+    installed: tuple[Installed, ...] = ()
+    try:
+        if target is not None:
+            installation.settle_names(target, wheelhouse.names)
+            if unfit := wheelhouse.unfit(target.interpreter):
+                raise unfit
+            installed = _put(installation, wheelhouse, target, private)
+    finally:
+        # Verified is verified, also where installing it fails: the next attempt need not fetch it again.
+        cache.keep(private, archive=wheelhouse.archive, unpacked=wheelhouse.unpacked)
+    archive = cache.archive(wheelhouse.archive.name)
+    if options.remove_archive:
+        with storage_failures(cache.folder):
+            archive.unlink()
+    file = FetchedFile(
+        name=archive.name,
+        size=wheelhouse.size,
+        sha256=wheelhouse.sha256,
+        path="" if options.remove_archive else str(archive),
+        reused=wheelhouse.reused,
+    )
+    return Outcome(
+        state="downloaded" if target is None else "installed",
+        source=options.source,
+        place=options.repository,
+        release=chosen.release.tag,
+        files=(file,),
+        python="" if target is None else target.interpreter.executable,
+        folder=None if options.cleanup else cache.unpacked(archive.name),
+        installed=installed,
+        verdicts=tuple(installation.proofs.verdicts),
+        warnings=tuple(installation.warnings),
+    )
+
+
+def _put(installation: Installation, wheelhouse: Wheelhouse, target: Target, private: Path) -> tuple[Installed, ...]:
+    """Install every wheel by its hash, from this folder and from nowhere else. Raises InstallFailed, Tampered."""
+    empty = private / "empty"
+    with storage_failures(private):
+        empty.mkdir()
+        requirements = private / "requirements.txt"
+        requirements.write_text(pinned_requirements(wheelhouse.unpacked.wheels), encoding="utf-8")
+    options, env = installation.options, without_network(installation.env)
+    folder = str(wheelhouse.unpacked.folder)
+    what = [*([] if options.no_upgrade else ["--upgrade"]), *_ONLY_VERIFIED, "--find-links", folder]
+    what += [*options.pip_args, "-r", str(requirements)]
+    installation.narrator.step(f"installing {len(wheelhouse.unpacked.wheels)} wheels with no network")
+    boundary("install")
+    installed: list[Installed] = []
+    if target.uv:
+        argv = [target.uv, "pip", "install", "--python", target.interpreter.executable, *what]
+        done = installation.run(argv, env, empty)
+    else:
+        pip = installation.pip(target, empty)
+        done, installed = pip.install(what, env=env, report=private / "report.json")
+    boundary("installed")
+    if not done.ok:
+        finding = install_finding(done.output, place=target.place, name=wheelhouse.archive.name)
+        raise InstallFailed(subject=wheelhouse.archive.name, python=target.prefix, findings=[finding])
+    if target.uv:
+        installed = _changed(installation, wheelhouse, target, empty)
+    return tuple(installed)
+
+
+def _changed(installation: Installation, wheelhouse: Wheelhouse, target: Target, folder: Path) -> list[Installed]:
+    """What uv has installed, which has no report: what is in the environment now and was not, or not so, before."""
+    from packaging.utils import parse_wheel_filename
+
+    now = Target.look(installation.options.python, env=installation.env, folder=folder).distributions
+    found = []
+    for file, digest in sorted(wheelhouse.unpacked.wheels.items()):
+        name, version, _build, _tags = parse_wheel_filename(file)
+        if now.get(name) == str(version) != target.distributions.get(name):
+            found.append(
+                Installed(
+                    name=name,
+                    version=str(version),
+                    url=(wheelhouse.unpacked.folder / file).as_uri(),
+                    sha256=digest.removeprefix("sha256:"),
+                    direct=False,
+                    yanked=False,
+                )
+            )
+    return found
+
+
+def _planned(installation: Installation, chosen: Chosen) -> Outcome:
+    """What would be fetched and installed; nothing was written."""
+    options = installation.options
+    for asset in (*chosen.manifests, *([chosen.bundle] if chosen.bundle else [])):
+        installation.narrator.step(f"would hold it against {asset.name}")
+    if not chosen.manifests:
+        installation.proofs.lacks(chosen.archive.name, lacks="checksum", looked=options.manifest_pattern)
+    if chosen.bundle is None:
+        installation.proofs.lacks(chosen.archive.name, lacks="Sigstore bundle", looked=chosen.looked_for_bundle)
+    archive = chosen.archive
+    return Outcome(
+        state="planned",
+        source=options.source,
+        place=options.repository,
+        release=chosen.release.tag,
+        files=(FetchedFile(name=archive.name, size=archive.size, sha256=archive.sha256 or ""),),
+        python=options.python,
+        verdicts=tuple(installation.proofs.verdicts),
+        warnings=tuple(installation.warnings),
+    )

@@ -1,0 +1,243 @@
+"""Installing from a package index: ours by address and hash after its attestation held, the rest from the user's own.
+
+Test PyPI is never a resolver's index: anyone may register any name there (facts: pypi, sections 8 and 9).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urldefrag
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from hephaestus.consumer.cache import WheelhouseCache, storage_failures
+from hephaestus.consumer.installation import Installation
+from hephaestus.consumer.installers import Attempt, install_served
+from hephaestus.consumer.options import Source
+from hephaestus.consumer.origins import Served
+from hephaestus.consumer.outcome import FetchedFile, Outcome
+from hephaestus.consumer.pip_errors import Tampered
+from hephaestus.consumer.refusals import DigestsDisagree, InstallFailed, ReleaseMissing
+from hephaestus.consumer.target import Target
+from hephaestus.consumer.trust import Claim
+from hephaestus.consumer.wheels import Interpreter, fitting_wheel
+from hephaestus.release.boundary import boundary
+from hephaestus.services.index import IndexClient
+from hephaestus.services.project import IndexFile, IndexProject
+
+__all__ = ["install_from_index"]
+
+_PUBLISH = "https://docs.pypi.org/attestations/publish/v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """One file of one version on an index."""
+
+    project: IndexProject
+    version: Version
+    tag: str
+    file: IndexFile
+    sha256: str
+
+
+def install_from_index(installation: Installation) -> Outcome:
+    """Install as the options say. Raises what refuses it (``consumer.refusals`` and the errors of services)."""
+    options, name = installation.options, str(canonicalize_name(installation.options.project))
+    target = installation.look(Path.cwd())
+    client = IndexClient(options.index_url, http=installation.http)
+    installation.narrator.step(f"asking {options.index_url} for {name} {options.tag or '(latest stable)'}")
+    chosen = _choose(installation, client, name, target.interpreter)
+    if not options.download_only:
+        installation.settle_names(target, [name])
+    installation.settle_age(chosen.file.upload_time, chosen.file.filename)
+    if options.dry_run:
+        return _outcome(installation, chosen, target, state="planned")
+    with _private(installation) as (private, cache):
+        wheel = _fetch(installation, client, chosen, private)
+        _attested(installation, client, chosen, wheel)
+        if cache is not None:
+            cache.keep(private, archive=wheel, unpacked=None)
+            return _outcome(installation, chosen, target, state="downloaded", path=str(cache.archive(wheel.name)))
+        attempt = _install(installation, chosen, target, private)
+    return _outcome(installation, chosen, target, state="installed", attempt=attempt)
+
+
+def _choose(installation: Installation, client: IndexClient, name: str, interpreter: Interpreter) -> _Chosen:
+    options, place = installation.options, installation.options.index_url
+    project = client.project(name)
+    if project is None:
+        raise ReleaseMissing(wanted=f"project {name}", place=place)
+    if project.status == "quarantined":
+        raise ReleaseMissing(wanted=f"usable {name}", place=place, hint=f"it is quarantined: {project.reason}")
+    if project.status != "active":
+        installation.warn(f"{name} is {project.status} on {place}: {project.reason or 'no reason is given'}")
+    version = _version(options.tag, project, place)
+    files = project.release_files(version)
+    if not files:
+        known = client.json_api(name, version)
+        hint = "it is published, but the page shows it only later: wait some minutes" if known else ""
+        raise ReleaseMissing(wanted=f"{name} {version}", place=place, hint=hint)
+    by_name = {file.filename: file for file in files}
+    fitting = fitting_wheel(by_name, interpreter)
+    if fitting is None:
+        hint = f"it has {', '.join(sorted(by_name))}"
+        wanted = f"wheel of {name} {version} for Python {interpreter.version} on this platform"
+        raise ReleaseMissing(wanted=wanted, place=place, hint=hint, next_step="name another Python with `--python`")
+    file = by_name[fitting]
+    if file.yanked is not False:
+        installation.warn(f"{file.filename} has been yanked: {file.yanked or 'no reason is given'}")
+    if file.sha256 is None:
+        raise DigestsDisagree(name=file.filename, stated={place: "no SHA-256 at all"})
+    tag = options.tag if options.tag.startswith("v") else f"v{options.tag or version}"
+    return _Chosen(project=project, version=version, tag=tag, file=file, sha256=file.sha256)
+
+
+def _version(tag: str, project: IndexProject, place: str) -> Version:
+    """The version asked for (one leading ``v`` of the tag goes), else the newest that is stable and not yanked."""
+    if tag:
+        try:
+            return Version(tag.removeprefix("v"))
+        except InvalidVersion as error:
+            raise ReleaseMissing(wanted=f"{project.name} {tag}", place=place, hint="that is no version") from error
+    versions = {file.version for file in project.files if file.version is not None and file.yanked is False}
+    stable = [version for version in versions if not version.is_prerelease]
+    if not stable:
+        hint = f"pre-releases: {', '.join(str(version) for version in sorted(versions))}" if versions else ""
+        raise ReleaseMissing(wanted=f"stable version of {project.name}", place=place, hint=hint)
+    return max(stable)
+
+
+@contextmanager
+def _private(installation: Installation) -> Iterator[tuple[Path, WheelhouseCache | None]]:
+    """A folder only we can write to; with the cache that keeps the file, where it is to be kept."""
+    if installation.options.download_only:
+        cache = WheelhouseCache(installation.options.destination, told=installation.narrator.step)
+        with cache.opened() as private:
+            yield private, cache
+        return
+    with tempfile.TemporaryDirectory(prefix="hephaestus-install-") as folder:
+        yield Path(folder).resolve(), None
+
+
+def _fetch(installation: Installation, client: IndexClient, chosen: _Chosen, private: Path) -> Path:
+    file, wheel = chosen.file, private / chosen.file.filename
+    installation.narrator.step(f"downloading {file.filename}")
+    boundary(f"download {file.filename}")
+    got = client.download(
+        file, wheel, progress=lambda done, total: installation.narrator.progress(done, total, "bytes")
+    )
+    boundary(f"downloaded {file.filename}")
+    installation.proofs.holds(file.filename, f"{got.size} bytes, sha256 {got.sha256}")
+    return wheel
+
+
+def _attested(installation: Installation, client: IndexClient, chosen: _Chosen, wheel: Path) -> None:
+    """At least one attestation of the publication, and every one of them holds: the public verifier asks for none."""
+    file, proofs = chosen.file, installation.proofs
+    attestations = list(_attestations(client.provenance(file) or {}))
+    if not attestations:
+        looked = file.provenance or f"a provenance address on {installation.options.index_url}{chosen.project.name}/"
+        proofs.lacks(file.filename, lacks="attestation", looked=looked)
+        return
+    claims = []
+    for number, attestation in enumerate(attestations):
+        path = wheel.parent / f"attestation-{number}.json"
+        with storage_failures(wheel.parent):
+            path.write_text(json.dumps(attestation), encoding="utf-8")
+        claims.append(Claim(file=wheel, kind="attestation", proof=path, name=file.filename, sha256=chosen.sha256))
+    proofs.signed(file.filename, claims, tag=chosen.tag)
+
+
+def _attestations(provenance: Mapping[str, Any]) -> Iterator[Any]:
+    """Those that say the file was published; what cannot be read counts as one, so that it is refused by name."""
+    bundles = provenance.get("attestation_bundles")
+    for bundle in bundles if isinstance(bundles, list) else ():
+        found = bundle.get("attestations") if isinstance(bundle, dict) else None
+        for attestation in found if isinstance(found, list) else [bundle]:
+            if _predicate(attestation) in ("", _PUBLISH):
+                yield attestation
+
+
+def _predicate(attestation: Any) -> str:
+    try:
+        statement = json.loads(base64.b64decode(attestation["envelope"]["statement"], validate=True))
+        return str(statement["predicateType"])
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        return ""
+
+
+def _install(installation: Installation, chosen: _Chosen, target: Target, private: Path) -> Attempt:
+    """Install by address and hash: first as a trial that changes nothing, then in earnest. Raises InstallFailed."""
+    options = installation.options
+    empty = private / "empty"
+    with storage_failures(private):
+        empty.mkdir()
+    name, file = chosen.project.name, chosen.file
+    url = urldefrag(file.url)[0]
+    served = Served(
+        urls={file.filename: url},
+        digests={file.filename: chosen.sha256},
+        simple_url=options.index_url,
+        index=options.index_url,
+        trial=options.source is Source.TEST_PYPI,
+    )
+    env = dict(installation.env)
+    what = [] if options.no_upgrade else ["--upgrade"]
+    if options.extra_index_url:
+        env.pop("PIP_EXTRA_INDEX_URL", None)
+        what += ["--index-url", options.extra_index_url]
+    what += [*options.pip_args, f"{name} @ {served.pinned(file.filename)}"]
+    pip = installation.pip(target, empty)
+    attempt = Attempt()
+    installation.narrator.step(f"installing {file.filename} and what it needs")
+    for trial in (["--dry-run"], []):
+        boundary("install")
+        try:
+            attempt = install_served(
+                pip, served, [*trial, *what], name=name, file=file.filename, origin=url, digest=chosen.sha256,
+                place=target.place, env=env, report=private / "report.json",
+            )  # fmt: skip
+        except Tampered as error:
+            raise DigestsDisagree(
+                name=file.filename, stated={"the index's page": chosen.sha256, "what it served": error.details[-1]}
+            ) from error
+        boundary("installed")
+        if attempt.findings:
+            raise InstallFailed(subject=file.filename, python=target.prefix, findings=attempt.findings)
+    for warning in attempt.warnings:
+        installation.warn(warning.line())
+    return attempt
+
+
+def _outcome(
+    installation: Installation,
+    chosen: _Chosen,
+    target: Target,
+    *,
+    state: str,
+    path: str = "",
+    attempt: Attempt | None = None,
+) -> Outcome:
+    options = installation.options
+    return Outcome(
+        state=state,
+        source=options.source,
+        place=options.index_url,
+        release=f"{chosen.project.name} {chosen.version}",
+        files=(FetchedFile(name=chosen.file.filename, size=chosen.file.size, sha256=chosen.sha256, path=path),),
+        python=target.interpreter.executable,
+        folder=options.destination if path else None,
+        installed=attempt.installed if attempt is not None else (),
+        verdicts=tuple(installation.proofs.verdicts),
+        warnings=tuple(installation.warnings),
+    )
