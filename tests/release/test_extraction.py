@@ -7,6 +7,7 @@ import hashlib
 import io
 import tarfile
 import tracemalloc
+import unicodedata
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,27 @@ def member(name: str, content: bytes = b"", **fields: object) -> tuple[tarfile.T
     for field, value in fields.items():
         setattr(info, field, value)
     return info, content
+
+
+def header(name: str, *, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """One header block as it stands, whatever it says."""
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    block[124:136] = f"{size:011o}\0".encode() if 0 <= size < 1 << 33 else _base256(size)
+    block[148:156] = b" " * 8
+    block[148:156] = f"{sum(block):06o}\0 ".encode()
+    return bytes(block)
+
+
+def _base256(size: int) -> bytes:
+    """GNU tar's form of a number too big, or too small, for octal digits."""
+    return (b"\xff" if size < 0 else b"\x80") + (size % (1 << 88)).to_bytes(11, "big")
+
+
+def raw(*parts: bytes) -> bytes:
+    """A .tar.gz of blocks as they stand, each part filled up to whole ones."""
+    return gzip.compress(b"".join(part + bytes(-len(part) % 512) for part in parts) + bytes(1024), mtime=0)
 
 
 def own(files: dict[str, bytes]) -> bytes:
@@ -122,6 +144,46 @@ def test_what_is_expected_must_be_met_exactly(read: Callable[..., dict[str, byte
         pytest.param(tar(member("././a", b"x")), "name", id="dots in the name"),
         pytest.param(tar(member("caf\u00e9", b"x")), "name", id="not ASCII"),
         pytest.param(tar(member("aux.whl", b"x")), "name", id="a device of Windows"),
+        pytest.param(tar(member("NUL", b"x")), "name", id="another device of Windows"),
+        pytest.param(tar(member("a.", b"x")), "name", id="a dot at the end, which Windows drops"),
+        pytest.param(tar(member("a.whl:b", b"x")), "name", id="a stream of NTFS"),
+        pytest.param(tar(member("a\u202egpj.whl", b"x")), "name", id="a name written backwards"),
+        pytest.param(
+            tar(
+                member(unicodedata.normalize("NFC", "caf\u00e9"), b"x"),
+                member(unicodedata.normalize("NFD", "caf\u00e9")),
+            ),
+            "name",
+            id="twins of one name in two Unicode forms",
+        ),
+        pytest.param(tar(member("a", b"x", pax_headers={"path": "../a"})), "name", id="traversal in a pax header"),
+        pytest.param(
+            tar(member("a", b"x", pax_headers={"path": "/etc/passwd"})), "name", id="absolute in a pax header"
+        ),
+        pytest.param(tar(member("a", b"x", pax_headers={"path": "a\0b"})), "name", id="a zero byte in a pax header"),
+        pytest.param(
+            tar(member("../" + "a" * 200, b"x"), form=tarfile.GNU_FORMAT), "name", id="traversal, GNU long name"
+        ),
+        pytest.param(tar(member("a", b"x"), member("A", b"y", pax_headers={"path": "a"})), "twice", id="twice, by pax"),
+        pytest.param(
+            tar(member("a", type=tarfile.SYMTYPE, linkname="b" * 200), form=tarfile.GNU_FORMAT),
+            "kind",
+            id="GNU long link",
+        ),
+        pytest.param(tar(member("a", type=tarfile.SYMTYPE, linkname="b" * 200)), "kind", id="pax long link"),
+        pytest.param(raw(header("a", size=-1)), "too-large", id="a negative size"),
+        pytest.param(raw(header("a", size=1 << 70)), "too-large", id="a size beyond every disk"),
+        pytest.param(raw(header("a", size=600), b"x" * 512), "broken", id="a size beyond the end"),
+        pytest.param(raw(header("x", size=100_000, kind=b"L"), b"a" * 100_000), "broken", id="a name of 100 kB"),
+        pytest.param(raw(header("x", size=0, kind=b"L")), "broken", id="a long name of nothing"),
+        pytest.param(
+            raw(header("x", size=2, kind=b"L"), b"a\0", header("x", size=2, kind=b"L"), b"b\0", header("c")),
+            "broken",
+            id="two long names in a row",
+        ),
+        pytest.param(raw(header("x", size=9, kind=b"x"), b"99 path=a"), "broken", id="a pax record that is too short"),
+        pytest.param(raw(header("sub/", kind=b"\0")), "kind", id="a folder as old tars wrote it"),
+        pytest.param(gzip.compress(bytes(1024)) + gzip.compress(bytes(1024)), "trailing", id="two empty gzip members"),
         pytest.param(tar(member("a", b"x"), member("a", b"y")), "twice", id="twice"),
         pytest.param(tar(member("a", b"x"), member("./a", b"y")), "twice", id="twice in two spellings"),
         pytest.param(tar(member("a", b"x"), member("A", b"y")), "twice", id="case twins"),
@@ -159,6 +221,8 @@ def test_limits_hold(read: Callable[..., dict[str, bytes]]) -> None:
     for archive, limits in (
         (own({"a": b"", "b": b""}), Limits(members=1)),
         (own({"a": b"xx"}), Limits(member_size=1)),
+        (tar(*[member("./", type=tarfile.DIRTYPE)] * 9, member("a", b"x")), Limits(members=8)),
+        (raw(*[header("x", size=12, kind=b"x"), b"12 mtime=1.\n"] * 9, header("a")), Limits(members=8)),
         (own({"a": b"x" * 60_000}), Limits(total_size=50_000)),
     ):
         with pytest.raises(ArchiveRefused) as caught:
@@ -198,6 +262,18 @@ def test_no_existing_file_is_written_to(tmp_path: Path) -> None:
     assert (target / "a").is_symlink()
 
 
+def test_a_bomb_is_stopped_by_what_it_grows_to(tmp_path: Path) -> None:
+    """Far below every limit on sizes, fifty times the archive's own size is refused; wheels never come near."""
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = squeeze.compress(header("a.whl", size=1 << 30))
+    for _ in range(32):
+        bomb += squeeze.compress(bytes(1 << 20))
+    (tmp_path / "bomb").write_bytes(bomb + squeeze.flush())
+    with pytest.raises(ArchiveRefused, match="more than 50 times its size"):
+        extract_archive(tmp_path / "bomb", tmp_path / "target")
+    assert list((tmp_path / "target").iterdir()) == []
+
+
 FILES = {"a.whl": b"first", "b.whl": b"second" * 200}
 WHOLE = own(FILES)
 
@@ -232,12 +308,81 @@ def _refused_or_same(tmp_path: Path, archive: bytes, *, contents: bool = True) -
     for path in target.iterdir() if target.is_dir() else ():
         path.unlink()
     (tmp_path / "x.tar.gz").write_bytes(archive)
+    (tmp_path / "up").write_bytes(b"outside")
     try:
         members = extract_archive(tmp_path / "x.tar.gz", target)
     except ArchiveRefused:
-        assert list(target.iterdir()) == []
-        return
+        members = ()
     assert sorted(path.name for path in target.iterdir()) == sorted(one.name for one in members)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["target", "x.tar.gz"]
+    assert all(path.is_file() and not path.is_symlink() for path in target.iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["target", "up", "x.tar.gz"]
+    assert (tmp_path / "up").read_bytes() == b"outside"
+    if not members:
+        return
     if contents:
         assert {path.name: path.read_bytes() for path in target.iterdir()} == FILES
+
+
+NAMES = st.one_of(
+    st.sampled_from(
+        ["a.whl", "A.whl", "./a.whl", "b.whl", "..", "../up", "/abs", "sub/a", "sub", ".", "", "aux", "a\\b"]
+    ),
+    st.text(max_size=30),
+    st.text("ab/.", min_size=90, max_size=200),
+)
+TYPES = st.one_of(
+    st.just(tarfile.REGTYPE),
+    st.sampled_from([b"\0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"S", b"Z", b"D", b"V", b"M"]),
+)
+PAX = st.dictionaries(
+    st.sampled_from(["path", "linkpath", "size", "mtime", "GNU.sparse.name", "GNU.sparse.realsize", "SCHILY.xattr.a"]),
+    st.sampled_from(["a.whl", "../up", "/abs", "5", "-1", "\0", "x" * 200]),
+    max_size=2,
+)
+MEMBERS = st.lists(st.tuples(NAMES, TYPES, st.binary(max_size=600), NAMES, PAX), max_size=5)
+EDITS = st.lists(
+    st.tuples(st.sampled_from(["flip", "cut", "insert", "double"]), st.integers(0, 1 << 20), st.binary(max_size=600)),
+    max_size=3,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    members=MEMBERS, edits=EDITS, form=st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]), outside=st.booleans()
+)
+def test_no_tar_whatever_writes_outside_or_leaves_a_file(
+    tmp_path: Path,
+    members: list[tuple[str, bytes, bytes, str, dict[str, str]]],
+    edits: list[tuple[str, int, bytes]],
+    form: int,
+    outside: bool,
+) -> None:
+    """Any members, cut, doubled and changed anywhere: plain files in the target, or nothing at all."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=form, encoding="utf-8", errors="surrogatepass") as archive:
+        for name, kind, content, link, pax in members:
+            info, body = member(name, content, type=kind, linkname=link, pax_headers=pax)
+            try:
+                archive.addfile(info, io.BytesIO(body))
+            except (ValueError, tarfile.TarError):
+                continue  # no tar can say that
+    content = buffer.getvalue()
+    if not outside:
+        content = edited(content, edits)
+    squeezed = gzip.compress(content, 1, mtime=0)
+    _refused_or_same(tmp_path, edited(squeezed, edits) if outside else squeezed, contents=False)
+
+
+def edited(content: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
+    """What the edits make of some bytes."""
+    for kind, number, piece in edits:
+        at = number % (len(content) + 1)
+        if kind == "flip" and at < len(content):
+            content = content[:at] + bytes([content[at] ^ (number % 255 + 1)]) + content[at + 1 :]
+        elif kind == "cut":
+            content = content[:at] + content[at + len(piece) :]
+        elif kind == "insert":
+            content = content[:at] + piece + content[at:]
+        elif kind == "double":
+            content = content[:at] + content[max(0, at - 512) :]
+    return content

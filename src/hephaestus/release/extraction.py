@@ -23,6 +23,7 @@ __all__ = ["ArchiveRefused", "Limits", "extract_archive"]
 _READ = 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
 _LONGEST_NAME_RECORD = 64 * 1024
+_RATIO_FROM = 16 << 20
 _KINDS = {
     tarfile.SYMTYPE: "a symbolic link",
     tarfile.LNKTYPE: "a hard link",
@@ -55,11 +56,16 @@ class ArchiveRefused(ReleaseError):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What an honest archive keeps within; sizes in bytes, unpacked."""
+    """What an honest archive keeps within; sizes in bytes, unpacked.
+
+    ``members`` counts headers, of whatever kind. ``ratio`` is how much more comes out than went in, from the first
+    16 MiB on: wheels are squeezed already, so an honest archive stays near one; gzip could reach a thousand.
+    """
 
     members: int = 10_000
     member_size: int = 4 << 30
     total_size: int = 16 << 30
+    ratio: int = 50
 
 
 def extract_archive(
@@ -92,7 +98,9 @@ class _Reading:
         self._limits = limits
         self._inflate = zlib.decompressobj(31)
         self._feed = b""
+        self._taken = 0
         self._total = 0
+        self._headers = 0
 
     def unpack(self, target: Path, made: list[Path], expected: Mapping[str, str] | None) -> tuple[Member, ...]:
         members: list[Member] = []
@@ -101,8 +109,6 @@ class _Reading:
             name, size = header
             if name in ("", "."):
                 continue
-            if len(members) >= self._limits.members:
-                raise self._refusal("too-large", f"holds more than {self._limits.members} members")
             if problem := unfit_member_name(name):
                 raise self._refusal("name", f"the member {name[:80]!r} {problem}")
             if twin := names.get(name.casefold()):
@@ -141,10 +147,13 @@ class _Reading:
         long_name: str | None = None
         while True:
             block = self._read(_BLOCK)
+            self._headers += 1
             if not any(block):
                 if long_name is not None or any(self._read(_BLOCK)):
                     raise self._refusal("broken", "a header is missing in the middle")
                 return None
+            if self._headers > self._limits.members:
+                raise self._refusal("too-large", f"holds more than {self._limits.members} members")
             try:
                 info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
             except tarfile.HeaderError as error:
@@ -220,6 +229,7 @@ class _Reading:
         while not self._inflate.eof:
             if not self._feed:
                 self._feed = self._stream.read(_READ // 4)
+                self._taken += len(self._feed)
             try:
                 chunk = self._inflate.decompress(self._feed, size)
             except zlib.error as error:
@@ -229,6 +239,8 @@ class _Reading:
             self._total += len(chunk)
             if self._total > self._limits.total_size:
                 raise self._refusal("too-large", f"it unpacks to more than {self._limits.total_size} bytes")
+            if self._total > _RATIO_FROM and self._total > self._taken * self._limits.ratio:
+                raise self._refusal("too-large", f"it unpacks to more than {self._limits.ratio} times its size")
             if chunk:
                 return chunk
             if ended:
