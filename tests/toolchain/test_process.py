@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -63,6 +64,13 @@ def test_an_answer_is_kept_apart_from_the_noise(tmp_path: Path) -> None:
     assert done.output == "***\nnoise\n"
 
 
+def test_secrets_of_the_childs_own_environment_are_not_shown(tmp_path: Path) -> None:
+    """A value that the child was given as a secret is struck out of what it prints, whatever it looks like."""
+    env = {**ENV, "PRIVATE_INDEX_PASSWORD": "correct horse"}
+    code = "import os; print('I am', os.environ['PRIVATE_INDEX_PASSWORD'])"
+    assert run_child(python(code), env=env, cwd=tmp_path).output == "I am ***\n"
+
+
 def test_a_program_is_looked_for_on_the_childs_path_only(tmp_path: Path) -> None:
     """A program that only our own PATH has is missing, which is told."""
     with pytest.raises(ToolMissingError, match="git cannot be started"):
@@ -109,6 +117,49 @@ def test_a_child_that_will_not_listen_is_killed(tmp_path: Path, monkeypatch: pyt
         run_child(python(code), env=ENV, cwd=tmp_path, timeout=60.0)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text(encoding="utf-8")), 0)
+
+
+class TestSilence:
+    """A child that may take its time as long as it says something."""
+
+    @pytest.fixture
+    def waits(self, monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+        """How long each line was waited for; the line after "silence" is waited for no longer."""
+        waits: list[float | None] = []
+
+        class Lines(queue.SimpleQueue[str | None]):
+            last: str | None = None
+
+            def get(self, block: bool = True, timeout: float | None = None) -> str | None:
+                waits.append(timeout)
+                if self.last == "silence\n":
+                    raise queue.Empty
+                self.last = super().get(timeout=60)
+                return self.last
+
+        monkeypatch.setattr(queue, "SimpleQueue", Lines)
+        return waits
+
+    def test_every_line_renews_the_time(self, tmp_path: Path, waits: list[float | None]) -> None:
+        """Each line, and the end, is waited for as long as the first; the output is whole, both streams in order."""
+        code = "import sys; print('one', flush=True); print('two', file=sys.stderr, flush=True); raise SystemExit(3)"
+        done = run_child(python(code), env=ENV, cwd=tmp_path, silence=5.0)
+        assert (done.code, done.output) == (3, "one\ntwo\n")
+        assert waits == [5.0, 5.0, 5.0]
+
+    @pytest.mark.usefixtures("waits")
+    def test_a_child_that_falls_silent_is_interrupted(self, tmp_path: Path) -> None:
+        """It may clean up, is gone afterwards, and what it had said is kept, without secrets."""
+        code = (
+            "import pathlib, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "try:\n print('with ghp_0123456789abcdefABCD', flush=True); print('silence', flush=True); time.sleep(600)\n"
+            "except KeyboardInterrupt:\n pathlib.Path('cleaned').touch()\n"
+        )
+        with pytest.raises(ToolHangsError, match="said nothing for 7 s and was stopped") as raised:
+            run_child(python(code), env=ENV, cwd=tmp_path, silence=7.0)
+        assert (tmp_path / "cleaned").exists()
+        assert raised.value.output == "with ***\nsilence\n"
+        assert "recognised by its hash" in raised.value.next_step
 
 
 def test_an_interrupt_of_ours_ends_the_child_too(tmp_path: Path) -> None:

@@ -59,12 +59,8 @@ def _pattern(values: frozenset[str]) -> re.Pattern[str] | None:
 
 
 def _forms(value: str) -> Iterator[str]:
-    yield value
-    yield quote(value)
-    yield quote(value, safe="")
-    yield quote_plus(value)
-    yield json.dumps(value)[1:-1]
     raw = value.encode("utf-8", "surrogateescape")
+    yield from (value, quote(raw), quote(raw, safe=""), quote_plus(raw), json.dumps(value)[1:-1], repr(value)[1:-1])
     for before in range(3):
         # The characters of base64 that these bytes alone decide, at each of the three places they can stand at.
         first, last = (before * 8 + 5) // 6, (before + len(raw)) * 8 // 6
