@@ -24,8 +24,10 @@ from hephaestus.consumer.served import (
 )
 from hephaestus.consumer.trust import Claim, Trust
 from hephaestus.consumer.verdict import State, Verdict
+from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.release.manifest import ManifestError, parse_sums
 from hephaestus.release.names import unfit_member_name
+from hephaestus.release.receipts import ReceiptError
 from hephaestus.services import USER_AGENT
 from hephaestus.services.errors import DownloadMismatch, ServiceError
 from hephaestus.services.github import GitHubClient
@@ -73,8 +75,8 @@ class Verification:
     announce: Announce = lambda _text: None
 
     def folder(self, folder: Path) -> list[Verdict]:
-        """A release directory, a GitHub Release's assets, a wheelhouse folder."""
-        return self.dossier(Dossier.of_folder(folder))
+        """A release directory with its receipts, a GitHub Release's assets, a wheelhouse folder."""
+        return [*_receipts(folder), *self.dossier(Dossier.of_folder(folder))]
 
     def files(self, files: Sequence[Path], *, bundle: Path | None = None) -> list[Verdict]:
         """Files, with what lies beside each of them; ``bundle`` is that of the one file there is."""
@@ -228,6 +230,22 @@ class _Served:
 
     files: Mapping[str, Path] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
+
+
+def _receipts(folder: Path) -> Iterator[Verdict]:
+    """Whether a release directory holds what its receipts say; elsewhere there are none, and nothing is said."""
+    if not (folder / "receipts").is_dir():
+        return
+    try:
+        damage = ReleaseDirectory(path=folder).damage()
+    except ReceiptError as error:
+        yield Verdict(state=State.FAIL, place="receipts", subject="receipts", reason=error.what)
+        return
+    for finding in damage:
+        state = State.ABSENT if finding.code == "missing" else State.FAIL
+        yield Verdict(state=state, place="receipts", subject=finding.subject, reason=finding.message)
+    if not damage:
+        yield Verdict(state=State.PASS, place="receipts", subject="every file", reason="as its receipt says")
 
 
 def _release(release: Release | None, tag: str) -> Verdict:
