@@ -196,21 +196,22 @@ def _install(installation: Installation, chosen: _Chosen, target: Target, privat
     if options.extra_index_url:
         env.pop("PIP_EXTRA_INDEX_URL", None)
         what += ["--index-url", options.extra_index_url]
-    what += [*options.pip_args, f"{name} @ {served.pinned(file.filename)}"]
-    pip = installation.pip(target, empty)
+    what += options.pip_args
+    installer = installation.installer(target, empty)
     attempt = Attempt()
     installation.narrator.step(f"installing {file.filename} and what it needs")
-    for trial in (["--dry-run"], []):
+    # First as a trial: where a dependency would come from is known before its code can be imported.
+    for trial in (True, False):
         boundary("install")
         try:
             attempt = install_served(
-                pip, served, [*trial, *what], name=name, file=file.filename, origin=url, digest=chosen.sha256,
-                place=target.place, env=env, report=private / "report.json",
+                installer, served, f"{name} @ {served.pinned(file.filename)}", what,
+                name=name, file=file.filename, origin=url, digest=chosen.sha256, place=target.place, env=env,
+                report=private / "report.json", trial=trial,
             )  # fmt: skip
         except Tampered as error:
-            raise DigestsDisagree(
-                name=file.filename, stated={"the index's page": chosen.sha256, "what it served": error.details[-1]}
-            ) from error
+            stated = {"the index's page": chosen.sha256, "what it served": "; ".join(error.details)}
+            raise DigestsDisagree(name=file.filename, stated=stated) from error
         boundary("installed")
         if attempt.findings:
             raise InstallFailed(subject=file.filename, python=target.prefix, findings=attempt.findings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from hephaestus.consumer.installers import INSTALL_SECONDS, Pip
+from hephaestus.consumer.installers import INSTALL_SECONDS, Installer, Pip, Uv
 from hephaestus.consumer.narration import Narrator
 from hephaestus.consumer.options import InstallOptions
 from hephaestus.consumer.proofs import Proofs
@@ -82,6 +82,13 @@ class Installation:
         return Pip(
             words=(target.interpreter.executable, "-m", "pip"), run=lambda argv, env: self.run(argv, env, folder)
         )
+
+    def installer(self, target: Target, folder: Path) -> Installer:
+        """What installs into that Python: its pip, else uv."""
+        if target.uv:
+            python = target.interpreter.executable
+            return Uv(program=target.uv, python=python, run=lambda argv, env: self.run(argv, env, folder))
+        return self.pip(target, folder)
 
     def run(self, argv: Sequence[str], env: Mapping[str, str], folder: Path) -> Completed:
         """Run a tool in ``folder`` and say so."""

@@ -6,13 +6,21 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from hephaestus.consumer.origins import Installed, Served, prove_origins, read_report, yanked_findings
+from hephaestus.consumer.origins import (
+    Installed,
+    Served,
+    prove_origins,
+    read_lock_origins,
+    read_report,
+    yanked_findings,
+)
 from hephaestus.consumer.pip_errors import install_finding
 from hephaestus.release.errors import Finding
 from hephaestus.toolchain.process import Completed
 
-__all__ = ["INSTALL_SECONDS", "Attempt", "Pip", "Run", "install_served", "without_network"]
+__all__ = ["INSTALL_SECONDS", "Attempt", "Installer", "Pip", "Run", "Uv", "install_served", "without_network"]
 
 #: How long an installation may take: a large wheelhouse on a slow disk.
 INSTALL_SECONDS = 1800.0
@@ -32,6 +40,15 @@ class Attempt:
     warnings: tuple[Finding, ...] = field(default=())
 
 
+class Installer(Protocol):
+    """What installs a requirement and tells where everything came from."""
+
+    def put(
+        self, requirement: str, options: Sequence[str], *, env: Mapping[str, str], report: Path, trial: bool = False
+    ) -> tuple[Completed, list[Installed]]:
+        """Install ``requirement``, or only find out what would be (``trial``); nothing is told when it failed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pip:
     """A pip that installs into one environment: ``words`` start it, ``run`` runs it."""
@@ -46,11 +63,42 @@ class Pip:
         done = self.run([*self.words, "install", *_QUIET, "--report", str(report), *arguments], env)
         return done, read_report(report) if done.ok else []
 
+    def put(
+        self, requirement: str, options: Sequence[str], *, env: Mapping[str, str], report: Path, trial: bool = False
+    ) -> tuple[Completed, list[Installed]]:
+        """See Installer.put."""
+        return self.install([*(["--dry-run"] if trial else []), *options, requirement], env=env, report=report)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uv:
+    """A uv that installs into the environment of ``python``: it has no report, but writes what it has resolved."""
+
+    program: str
+    python: str
+    run: Run
+
+    def put(
+        self, requirement: str, options: Sequence[str], *, env: Mapping[str, str], report: Path, trial: bool = False
+    ) -> tuple[Completed, list[Installed]]:
+        """See Installer.put. What is resolved is written as a lock beside ``report``, and exactly that installed."""
+        wanted, lock = report.with_name("wanted.in"), report.with_name("pylock.toml")
+        if trial or not lock.exists():
+            wanted.write_text(f"{requirement}\n", encoding="utf-8")
+            words = ["--quiet", "--format", "pylock.toml", "--output-file", str(lock), *options, str(wanted)]
+            done = self.run([self.program, "pip", "compile", "--python", self.python, *words], env)
+            if not done.ok or trial:
+                return done, read_lock_origins(lock) if done.ok else []
+        words = ["--preview-features", "pylock", "--no-deps", "--requirements", str(lock)]
+        done = self.run([self.program, "pip", "install", "--quiet", "--python", self.python, *words], env)
+        return done, read_lock_origins(lock) if done.ok else []
+
 
 def install_served(
-    pip: Pip,
+    installer: Installer,
     served: Served,
-    arguments: Sequence[str],
+    requirement: str,
+    options: Sequence[str] = (),
     *,
     name: str,
     file: str,
@@ -59,12 +107,13 @@ def install_served(
     place: str,
     env: Mapping[str, str],
     report: Path,
+    trial: bool = False,
 ) -> Attempt:
     """Install a file of the release by its address and digest, and prove where everything came from.
 
-    ``arguments`` end with the requirement. What the report shows is wrong is a finding. Raises Tampered.
+    With ``trial`` all of it is proven, and nothing installed. What is wrong is a finding. Raises Tampered.
     """
-    done, installed = pip.install(arguments, env=env, report=report)
+    done, installed = installer.put(requirement, options, env=env, report=report, trial=trial)
     if not done.ok:
         return Attempt(findings=(install_finding(done.output, place=place, name=file),))
     findings = prove_origins(installed, served, file=file, name=name, origin=origin, digest=digest, place=place)

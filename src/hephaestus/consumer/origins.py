@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from packaging.utils import canonicalize_name
 from hephaestus.consumer.pip_errors import Tampered
 from hephaestus.release.errors import Finding, Severity
 
-__all__ = ["Installed", "Served", "origin_of", "prove_origins", "read_report", "yanked_findings"]
+__all__ = ["Installed", "Served", "origin_of", "prove_origins", "read_lock_origins", "read_report", "yanked_findings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,25 @@ def read_report(path: Path) -> list[Installed]:
                 sha256=(archive.get("hashes") or {}).get("sha256", ""),
                 direct=bool(entry.get("is_direct")),
                 yanked=bool(entry.get("is_yanked")),
+            )
+        )
+    return found
+
+
+def read_lock_origins(path: Path) -> list[Installed]:
+    """Read a lock (PEP 751) the same way: where each package of it comes from."""
+    found = []
+    for package in tomllib.loads(path.read_text(encoding="utf-8")).get("packages", []):
+        direct = package.get("archive")
+        source = direct or next(iter(package.get("wheels", [])), None) or package.get("sdist") or {}
+        found.append(
+            Installed(
+                name=canonicalize_name(package["name"]),
+                version=str(package.get("version", "")),
+                url=str(source.get("url", "")),
+                sha256=str(source.get("hashes", {}).get("sha256", "")),
+                direct=direct is not None,
+                yanked=False,
             )
         )
     return found

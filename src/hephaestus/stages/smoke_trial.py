@@ -120,7 +120,8 @@ def _install(
     attempt = install_served(
         fresh.pip(context),
         served,
-        ["--no-compile", requirement],
+        requirement,
+        ["--no-compile"],
         name=project.normalized,
         file=trial.file,
         origin=origin,
