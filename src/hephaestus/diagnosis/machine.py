@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
-from importlib import metadata
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from packaging.version import Version
@@ -183,10 +184,10 @@ def _tools(check: Check, case: Case) -> Line:
     return check.judged(shown, good=git is not None and nox is not None and nox >= _NOX)
 
 
-def _version_of(name: str, version: Callable[[str], str] = metadata.version) -> Version | None:
+def _version_of(name: str) -> Version | None:
     try:
-        return Version(version(name))
-    except metadata.PackageNotFoundError:
+        return Version(installed_version(name))
+    except PackageNotFoundError:
         return None
 
 

@@ -15,7 +15,7 @@ from hephaestus.services.errors import ServiceError
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.http import HttpClient
 from hephaestus.services.refusals import NotThere
-from hephaestus.services.settings import RepositoryFacts, RepositorySettings
+from hephaestus.services.settings import DeploymentEnvironment, RepositoryFacts, RepositorySettings
 
 __all__ = ["GROUP", "STORED_NAMES", "repository_lines"]
 
@@ -23,6 +23,8 @@ GROUP = "GitHub"
 
 #: Names of secrets and variables that speak of credentials for an index; none is needed any more.
 STORED_NAMES = re.compile(r"PYPI|TWINE|UV_PUBLISH", re.IGNORECASE)
+
+_Environments = Callable[[str], DeploymentEnvironment | None]
 
 
 def repository_lines(case: Case, http: HttpClient) -> Iterator[Line]:
@@ -61,6 +63,8 @@ def _questions(
 ) -> Iterator[Question]:
     branch = facts.default_branch if facts else "the default one"
     rules, tag = f"{case.site}/settings/rules", case.project.tag
+    # Several questions are about one answer; anonymous callers have sixty requests an hour.
+    environment = lru_cache(settings.environment)
     yield from tag_questions(lru_cache(lambda: settings.rulesets("tag")), tag=tag, group=GROUP, page=rules)
     yield _question(
         "branch-protected",
@@ -73,7 +77,7 @@ def _questions(
     )
     for index in INDEX_TITLES:
         yield from environment_questions(
-            lru_cache(settings.environment),
+            environment,
             name=case.environment(index),
             tag=tag,
             group=GROUP,
@@ -98,7 +102,7 @@ def _questions(
         answer=lambda check: _tag(check, case, http),
     )
     yield from _switches(case, settings, administrator=facts is not None and facts.administrator)
-    yield from _stored(case, settings)
+    yield from _stored(case, settings, environment)
 
 
 def _question(
@@ -172,7 +176,7 @@ def _default_token(check: Check, permissions: str) -> Line:
     return check.judged(permissions, good=permissions == "read")
 
 
-def _stored(case: Case, settings: RepositorySettings) -> Iterator[Question]:
+def _stored(case: Case, settings: RepositorySettings, environment: _Environments) -> Iterator[Question]:
     for kind in ("secrets", "variables"):
         for place in (None, *(case.environment(index) for index in INDEX_TITLES)):
             yield _question(
@@ -181,13 +185,15 @@ def _stored(case: Case, settings: RepositorySettings) -> Iterator[Question]:
                 why="an API token that lies here can be stolen and used; Trusted Publishing needs none",
                 remedy="revoke the token on the index first (Account settings, API tokens), then delete the entry here",
                 page=f"{case.site}/settings/" + ("environments" if place else f"{kind}/actions"),
-                answer=_names(settings, kind, place),
+                answer=_names(settings, environment, kind, place),
             )
 
 
-def _names(settings: RepositorySettings, kind: str, place: str | None) -> Callable[[Check], Line]:
+def _names(
+    settings: RepositorySettings, environment: _Environments, kind: str, place: str | None
+) -> Callable[[Check], Line]:
     def answer(check: Check) -> Line:
-        if place is not None and settings.environment(place) is None:
+        if place is not None and environment(place) is None:
             return check.passed(f"there is no environment {place}")
         names = [name for name in settings.stored_names(kind, environment=place) if STORED_NAMES.search(name)]
         return check.failed(", ".join(names)) if names else check.passed("none that speaks of an index")
