@@ -239,7 +239,10 @@ def _foreign_keys(workflow: Workflow) -> list[str]:
 
 
 def what_arrives_is_what_was_handed_over(workflow: Workflow) -> list[str]:
-    """Artifacts are named by their producer's attempt, received by id, and held against the digest it stated."""
+    """Artifacts are named by their producer's attempt, received by id, and held against what every job stated.
+
+    Not the last job's word alone: smoke and wheelhouse run foreign code, and may not speak for build, sign and check.
+    """
     findings = []
     for job, body in workflow.jobs.items():
         if job == "verdict":
@@ -251,15 +254,16 @@ def what_arrives_is_what_was_handed_over(workflow: Workflow) -> list[str]:
         if body.get("outputs") != outputs:
             findings.append(f"{job}: outputs")
         sources = _sources(workflow, job, findings)
-        words = " ".join(f"${{{{ needs.{source}.outputs.manifest }}}}" for source in sources)
+        covered = {stage for source in sources for stage in closure(source)}
+        told = [stage for stage in REQUIRES if stage in covered]
+        words = " ".join(f"${{{{ needs.{stage}.outputs.manifest }}}}" for stage in told)
         stated = workflow.session_step(job).get("env", {}).get("HEPHAESTUS_MANIFEST", "")
         if stated != words:
-            findings.append(f"{job}: told {stated!r} of what it received from {sources}")
-        covered = {stage for source in sources for stage in closure(source)}
+            findings.append(f"{job}: told {stated!r}, receives the work of {told}")
         if missing := set(closure(job)) - {job} - covered:
             findings.append(f"{job}: receives nothing of {sorted(missing)}")
-        if not set(sources) <= _needs(workflow, job):
-            findings.append(f"{job}: receives from {sources} without needing them")
+        if not set(told) <= _needs(workflow, job):
+            findings.append(f"{job}: is told of {told} without needing them")
         findings += _hand_over(workflow, job)
     return findings
 
