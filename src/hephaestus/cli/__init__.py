@@ -14,6 +14,7 @@ import typer
 from hephaestus import DISTRIBUTION_NAME, __version__
 from hephaestus.cli.doctor import doctor
 from hephaestus.cli.release import release
+from hephaestus.cli.wheelhouse import wheelhouse
 
 __all__ = ["app"]
 
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(release, name="release")
+app.add_typer(wheelhouse, name="wheelhouse")
 app.command()(doctor)
 
 
