@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from consumer.shop import pip_venv, pip_venv_made, shop, shop_front, venv
-from stages.conftest import scene, signed_release, standin_sigstore, standins
+from stages.conftest import empty_index, scene, signed_release, standin_sigstore, standins
 from stages.standins import Scene
 from stages.test_verify import public
 from typer.testing import CliRunner
@@ -18,6 +18,7 @@ from hephaestus.standins.sigstore import Serving
 
 __all__ = [
     "Verify",
+    "empty_index",
     "pip_venv",
     "pip_venv_made",
     "public",
