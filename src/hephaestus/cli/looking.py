@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hephaestus.release.errors import ReleaseError
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hephaestus.inspection.places import Places
     from hephaestus.release.project import Project
 
-__all__ = ["NoStandinsError", "look_at"]
+__all__ = ["IndexUnknownError", "NoStandinsError", "indexes_named", "look_at"]
 
 
 class NoStandinsError(ReleaseError):
@@ -23,6 +23,25 @@ class NoStandinsError(ReleaseError):
             why="looking starts nothing; they end by themselves when nobody has asked them anything for a while",
             next_step="`nox -s verify` starts them again with all they hold; then run the same command again",
         )
+
+
+class IndexUnknownError(ReleaseError):
+    """Raised when an index is named that this project is not released on."""
+
+    def __init__(self, *, given: str, known: Sequence[str]) -> None:
+        super().__init__(
+            what=f"--index {given[:80]}: no such index",
+            why="an index is named as the configuration names it",
+            next_step=f"name one of {', '.join(known)}",
+        )
+
+
+def indexes_named(names: Sequence[str], places: Places) -> tuple[str, ...]:
+    """The indexes of those names, all when none is given; raises IndexUnknownError."""
+    for name in names:
+        if name not in places.indexes:
+            raise IndexUnknownError(given=name, known=sorted(places.indexes))
+    return tuple(dict.fromkeys(names)) or tuple(places.indexes)
 
 
 def look_at(project: Project, *, rehearsal: bool, environ: Mapping[str, str]) -> Places:

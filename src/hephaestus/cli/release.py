@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from hephaestus.cli.audit import audit
 from hephaestus.cli.install import install
 from hephaestus.cli.plan import plan
 from hephaestus.cli.rollback import rollback
@@ -29,5 +30,6 @@ def about() -> None:
 release.command()(status)
 release.command()(plan)
 release.command()(rollback)
+release.command()(audit)
 release.command()(verify)
 release.command()(install)

@@ -1,0 +1,65 @@
+"""``hephaestus release audit``: what the indexes serve, against tags, manifests and attestations."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from hephaestus.cli.refusal import refusing
+
+__all__ = ["audit"]
+
+
+def audit(
+    *,
+    index: Annotated[
+        list[str] | None, typer.Option("--index", metavar="NAME", help="pypi or testpypi; both unless given.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="VERSION", help="A version whose history is known and cannot be mended."),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Fetch every file and verify its attestations by real cryptography.")
+    ] = False,
+    rehearsed: Annotated[
+        bool, typer.Option("--rehearsal", help="Look at the last rehearsal's stand-ins.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+) -> None:
+    """Hold every version on PyPI and Test PyPI against tags, SHA256SUMS on GitHub, and its attestations.
+
+    One line a version: PASS, FAIL or ABSENT, and why. Exit code 0 only when every line is PASS. --accept takes what
+    cannot be mended any more (no attestation, no manifest, no tag, a yank), never other bytes or a foreign publisher.
+    """
+    import os
+    from pathlib import Path
+
+    from hephaestus.cli.looking import indexes_named, look_at
+    from hephaestus.consumer.trust import Trust
+    from hephaestus.consumer.verdict import holds
+    from hephaestus.inspection.audit import audit as judge
+    from hephaestus.inspection.gathering import gather, local_tags
+    from hephaestus.inspection.withdrawal import version_given
+    from hephaestus.release.project import read_project
+    from hephaestus.report.audit import audit_data, render_audit
+
+    with refusing():
+        accepted = [version_given(one) for one in accept or ()]
+        project = read_project(Path.cwd())
+        places = look_at(project, rehearsal=rehearsed, environ=os.environ)
+        indexes = indexes_named(index or (), places)
+        trust = None
+        if verify:
+            trust = Trust(trusted_root=places.trust_config, announce=lambda text: typer.echo(f"  {text}", err=True))
+            trust.prepare()
+        found = gather(project, places, indexes=indexes, tags=local_tags(project.root), trust=trust)
+        verdicts = judge(found, accepted=accepted)
+    if as_json:
+        typer.echo(json.dumps(audit_data(project, verdicts, verified=verify), indent=1))
+    else:
+        typer.echo(render_audit(project, verdicts, verified=verify))
+    if not holds(verdicts):
+        raise typer.Exit(1)
