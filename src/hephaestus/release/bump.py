@@ -133,7 +133,11 @@ def plan_bump(project: Project, words: Sequence[str], *, date: str, branch: str 
     _review_tree(review, source)
     _review_branch(review, repository, source, branch, remote)
     _review_tags(review, repository, plan, elsewhere=bool(branch), remote=remote)
-    places = occurrences(project.root, package=project.file_name, version_files=project.config.version_files)
+    places = [
+        place
+        for place in occurrences(project.root, package=project.file_name, version_files=project.config.version_files)
+        if place.version == project.version
+    ]
     review.findings += version_findings(
         project.root, version=project.version, package=project.file_name, version_files=project.config.version_files
     )

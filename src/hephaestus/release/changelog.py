@@ -137,6 +137,9 @@ def unreleased_findings(log: Changelog, *, version: str, present: str) -> list[F
     findings = []
     if not log.shaped:
         return [_finding("changelog-shape", "has no `## [Unreleased]` and no version's section", _ADD)]
+    if not _closed(log):
+        message = "ends inside of a code block or a comment that is never closed: what stands there is no section"
+        return [_finding("changelog-open", message, "close it (``` or -->)")]
     ours = log.of(version)
     if len(log.unreleased) > 1 or len(ours) > 1:
         double = log.unreleased if len(log.unreleased) > 1 else ours
@@ -182,13 +185,23 @@ def with_release(log: Changelog, *, version: str, date: str, compare: Comparison
     last = lines[unreleased.body - 1]
     if not last.endswith(("\n", "\r")):
         lines[unreleased.body - 1] = last + end
-    if compare is not None and bracketed:
-        for at, text, replaces in sorted(_links(log, name, version, compare, end), key=lambda link: -link[0]):
-            if at == len(lines) and lines and lines[-1] and not lines[-1].endswith(("\n", "\r")):
-                lines[-1] += end
-            lines[at : at + replaces] = [text]
-    lines.insert(unreleased.body, f"{end}## {shown} - {date}{end}")
+    links = list(_links(log, name, version, compare, end)) if compare is not None and bracketed else []
+    # From the end to the beginning, so that what is written moves no line that is still to be found.
+    for at, text, replaces in sorted([*links, (unreleased.body, f"{end}## {shown} - {date}{end}", 0)], key=_from_end):
+        if at == len(lines) and lines[-1] and not lines[-1].endswith(("\n", "\r")):
+            lines[-1] += end
+        lines[at : at + replaces] = [text]
     return "".join(lines)
+
+
+def _from_end(edit: tuple[int, str, int]) -> int:
+    return -edit[0]
+
+
+def _closed(log: Changelog) -> bool:
+    """Whether a definition written at the end would be one."""
+    probe = "hephaestus-probe"
+    return probe in read_changelog(f"{''.join(log.lines)}\n\n[{probe}]: x\n").links
 
 
 def _links(log: Changelog, name: str, version: str, compare: Comparison, end: str) -> Iterator[tuple[int, str, int]]:
