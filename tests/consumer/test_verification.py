@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pytest
-from consumer.conftest import Verify
+from consumer.conftest import Offline, Verify
 from stages.releases import IDENTITY, SDIST, WHEEL
 from stages.standins import ARCHIVE, TAG, Scene
+from stages.test_verify import spoil
+
+from hephaestus.release.directory import ReleaseDirectory
+
+PINNED = "tiny-project==1.2.3"
+RELEASE = f"release {TAG}"
 
 
-@pytest.mark.parametrize("target", ["tiny-project==1.2.3", "folder", TAG])
+@pytest.mark.parametrize("target", [PINNED, "folder", TAG])
 def test_a_whole_release_is_verified(public: Scene, verify: Verify, target: str) -> None:
     """The version, the release directory and the GitHub Release of the tag: every fact passes, exit code 0."""
     words = {"folder": [public.directory.path], TAG: ["--tag", TAG]}.get(target, [target])
@@ -22,3 +34,269 @@ def test_a_whole_release_is_verified(public: Scene, verify: Verify, target: str)
         assert any(line.startswith(f"PASS   signature bundle of {name}: signed by o/r") for line in lines), name
     for name in (WHEEL, SDIST):
         assert f"PASS   manifest  {name}: its SHA-256 is that of SHA256SUMS" in lines
+        if target == PINNED:
+            assert f"PASS   pypi      {name}: its SHA-256 is that of SHA256SUMS" in lines
+            assert f"PASS   testpypi  {name}: its SHA-256 is that of SHA256SUMS" in lines
+            assert f"PASS   github    {name}: its SHA-256 is that of SHA256SUMS" in lines
+    if target != TAG:
+        assert any(line.startswith(f"PASS   signature attestation of {WHEEL}: ") for line in lines)
+
+
+REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "yanked": ({"do": "yank"}, f"FAIL   pypi      {WHEEL}: it is yanked: broken"),
+    "quarantined": (
+        {"do": "status", "status": "quarantined"}, "FAIL   pypi      project tiny-project: it is quarantined"
+    ),
+    "file lost": ({"do": "lose", "file": SDIST}, f"ABSENT pypi      {SDIST}: it is not there"),
+    "other bytes": ({"do": "other-bytes", "file": WHEEL}, f"FAIL   pypi      {WHEEL}: ours has sha256 "),
+    "foreign file": ({"do": "foreign"}, "FAIL   pypi      tiny_project-1.2.3-1-py3-none-any.whl: is none of ours"),
+    "no attestation": (
+        {"do": "lose-attestations", "file": WHEEL}, f"ABSENT pypi      attestation of {WHEEL}: the index has none"
+    ),
+    "attested by another": (
+        {"do": "another-identity", "file": WHEEL},
+        f"FAIL   signature attestation of {WHEEL}: it was signed by another identity: repository mallory/r, not o/r",
+    ),
+    "no release": ({"do": "no-release"}, f"ABSENT github    {RELEASE}: there is no such release"),
+    "draft": ({"do": "draft"}, f"ABSENT github    {RELEASE}: there is no such release"),
+    "wrong flag": ({"do": "prerelease"}, f"FAIL   github    {RELEASE}: its pre-release flag is True"),
+    "asset lost": ({"do": "lose-asset", "file": WHEEL}, f"ABSENT github    {WHEEL}: it is not there"),
+    "asset of other bytes": ({"do": "asset-digest", "file": WHEEL}, f"FAIL   github    {WHEEL}: sha256 0000"),
+    "asset half sent": ({"do": "starter", "file": SDIST}, f"ABSENT github    {SDIST}: its upload was never finished"),
+    "manifest lost": ({"do": "lose-asset", "file": "SHA256SUMS"}, "ABSENT signature checksum manifest: there is none"),
+    "manifest unsigned": (
+        {"do": "lose-asset", "file": "SHA256SUMS.sigstore.json"}, "ABSENT signature bundle of SHA256SUMS: there is none"
+    ),
+    "other bytes on Test PyPI": (
+        {"do": "other-bytes", "file": WHEEL, "index": "testpypi"}, f"FAIL   testpypi  {WHEEL}: ours has sha256 "
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_release_out_of_step_is_refused(
+    name: str, public: Scene, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each service out of step with the manifest is a line that says so, and exit code 1."""
+    change, expected = REFUSED[name]
+    spoil(public, change, monkeypatch)
+    code, out, err = verify(PINNED)
+    assert (code, err) == (1, "")
+    assert any(line.startswith(expected) for line in out.splitlines()), out
+    assert out.splitlines()[-1].startswith("NOT verified: ")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{}, {"attestation_bundles": []}, {"attestation_bundles": None}, {"attestation_bundles": [{"attestations": []}]}],
+)
+def test_an_empty_provenance_fails(page: Any, public: Scene, verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index that answers with a provenance of nothing has not attested anything; the public client passes on it."""
+    monkeypatch.setattr("hephaestus.standins.index.views.provenance", lambda _file: page)
+    code, out, _ = verify(PINNED)
+    assert code == 1
+    for file in (WHEEL, SDIST):
+        assert f"FAIL   pypi      attestation of {file}: the provenance is empty: it holds no attestation" in out
+
+
+@pytest.mark.parametrize(
+    ("fault", "line", "code"),
+    [
+        ("pypi:downx99", "ABSENT pypi      index: not looked at: ", 1),
+        ("github:503x99", "ABSENT github    releases: not looked at: ", 1),
+        ("testpypi:downx99", "ABSENT testpypi  index: not looked at: ", 0),
+    ],
+)
+def test_a_silent_service_is_said_so(fault: str, line: str, code: int, public: Scene, verify: Verify) -> None:
+    """What could not be asked is ABSENT with the reason; only Test PyPI, where nothing need be, may be silent."""
+    public.standins.arm(fault)
+    found, out, err = verify(PINNED)
+    assert (found, err) == (code, "")
+    assert any(told.startswith(line) for told in out.splitlines()), out
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"do": "status", "status": "archived"}, "PASS   pypi      project tiny-project: it is archived"),
+        ({"do": "lose", "file": WHEEL, "index": "testpypi"}, f"ABSENT testpypi  {WHEEL}: it is not there"),
+    ],
+)
+def test_what_says_nothing_against_a_release(
+    change: Mapping[str, Any], line: str, public: Scene, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archived project and a file that left Test PyPI are told; the release is verified all the same."""
+    spoil(public, change, monkeypatch)
+    code, out, _ = verify(PINNED)
+    assert line in out
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("pinned", "reason"),
+    [("tiny-project==9.9", "the index has no such version"), ("nobodys==1.0", "the index has no such project")],
+)
+def test_what_is_not_there_is_not_verified(pinned: str, reason: str, public: Scene, verify: Verify) -> None:
+    """A version or project that nobody released is ABSENT everywhere, and exit code 1."""
+    code, out, err = verify(pinned)
+    assert (code, err) == (1, "")
+    assert f"ABSENT pypi      {pinned}: {reason}" in out
+    assert "ABSENT github    release v" in out
+
+
+def test_a_repository_that_is_not_there_is_said_so(public: Scene, verify: Verify) -> None:
+    """GitHub knows no such repository: the release cannot be looked at, and what PyPI serves was signed by others."""
+    code, out, _ = verify(PINNED, repository="o/elsewhere")
+    assert code == 1
+    assert "ABSENT github    releases: not looked at: " in out
+    assert "repository o/r, not o/elsewhere" in out
+
+
+GITHUB: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "no release": ({"do": "no-release"}, f"ABSENT github    {RELEASE}: there is no such release"),
+    "wrong flag": ({"do": "prerelease"}, f"FAIL   github    {RELEASE}: its pre-release flag is True"),
+    "asset lost": ({"do": "lose-asset", "file": WHEEL}, f"ABSENT manifest  {WHEEL}: SHA256SUMS lists it, but"),
+    "other bytes": ({"do": "asset-digest", "file": ARCHIVE}, f"FAIL   github    {ARCHIVE}: "),
+    "half sent": ({"do": "starter", "file": SDIST}, f"ABSENT github    {SDIST}: its upload was never finished"),
+    "bundle lost": (
+        {"do": "lose-asset", "file": f"{ARCHIVE}.sigstore.json"}, f"ABSENT signature bundle of {ARCHIVE}: there is none"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GITHUB)
+def test_a_github_release_out_of_step_is_refused(
+    name: str, public: Scene, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GitHub Release that lacks something, or serves something else, is refused; everything else is still told."""
+    change, expected = GITHUB[name]
+    spoil(public, change, monkeypatch)
+    code, out, err = verify("--tag", TAG)
+    assert (code, err) == (1, "")
+    assert any(line.startswith(expected) for line in out.splitlines()), out
+    assert ("PASS" in out) == (name != "no release")
+
+
+def test_an_asset_name_that_leaves_the_folder_is_refused(public: Scene, verify: Verify) -> None:
+    """A name with a path in it is never written to, and fails the release."""
+    assets = public.standins.github._store.repository.releases[0].assets
+    next(asset for asset in assets if asset.name == "sbom.cdx.json").name = "../sbom.cdx.json"
+    code, out, _ = verify("--tag", TAG)
+    assert code == 1
+    assert "FAIL   github    ../sbom.cdx.json: it is not a plain file name" in out
+
+
+@pytest.fixture
+def folder(signed_release: ReleaseDirectory, tmp_path: Path) -> Path:
+    """A copy of the release directory."""
+    return Path(shutil.copytree(signed_release.path, tmp_path / "release"))
+
+
+def test_a_foreign_file_in_a_folder_is_refused(folder: Path, offline: Offline) -> None:
+    """What stands in no manifest and has no signature is told twice: by the receipts, and as unsigned."""
+    (folder / "dist" / "tiny_project-1.2.3-cp311-cp311-win32.whl").write_bytes(b"who knows")
+    code, out, _ = offline(folder)
+    assert code == 1
+    assert "FAIL   receipts  dist/tiny_project-1.2.3-cp311-cp311-win32.whl: is not in the manifest" in out
+    assert "ABSENT signature bundle of tiny_project-1.2.3-cp311-cp311-win32.whl: there is none" in out
+
+
+def test_links_and_missing_files_are_refused(folder: Path, offline: Offline) -> None:
+    """A link is no file of a release, and a listed file that is gone is missed by manifest and receipts."""
+    wheel = folder / "dist" / WHEEL
+    wheel.rename(folder.parent / WHEEL)
+    code, out, _ = offline(folder)
+    assert code == 1
+    assert f"ABSENT manifest  {WHEEL}: SHA256SUMS lists it, but it is not there" in out
+    assert f"ABSENT signature {WHEEL}: signed, but not there" in out
+    wheel.symlink_to(folder.parent / WHEEL)
+    code, out, _ = offline(folder)
+    assert code == 1
+    assert f"FAIL   {WHEEL}: is a link or a special file, not a regular file" in out
+
+
+def test_damaged_receipts_are_refused(folder: Path, offline: Offline) -> None:
+    """A receipt that was edited proves nothing, and is no traceback."""
+    receipt = folder / "receipts" / "build.json"
+    receipt.write_text(receipt.read_text(encoding="utf-8").replace("1.2.3", "1.2.4"), encoding="utf-8")
+    code, out, err = offline(folder)
+    assert (code, err) == (1, "")
+    assert "FAIL   receipts  receipts: " in out
+
+
+def test_a_folder_that_proves_nothing_is_refused(tmp_path: Path, offline: Offline) -> None:
+    """An empty folder, and files without checksums and signatures, are not verified: nothing is no proof."""
+    code, out, _ = offline(tmp_path, "--tag", TAG)
+    assert code == 1
+    assert "ABSENT signature checksum manifest: there is none" in out
+    (tmp_path / WHEEL).write_bytes(b"a wheel")
+    code, out, _ = offline(tmp_path)
+    assert code == 1
+    assert f"ABSENT signature bundle of {WHEEL}: there is none" in out
+
+
+def test_a_signed_list_vouches_for_its_files(folder: Path, offline: Offline, tmp_path: Path) -> None:
+    """A file without a bundle is proven by its attestation, or by the signed SHA256SUMS that lists it."""
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for name in (f"dist/{WHEEL}", f"dist/{SDIST}", "SHA256SUMS", "bundles/SHA256SUMS.sigstore.json"):
+        shutil.copy(folder / name, flat)
+    code, out, _ = offline(flat)
+    assert f"ABSENT signature bundle of {WHEEL}: there is none; SHA256SUMS, which lists it, is signed" in out
+    assert code == 0
+    (flat / "SHA256SUMS.sigstore.json").unlink()
+    assert offline(flat)[0] == 1
+    for name in (WHEEL, SDIST):
+        shutil.copy(folder / "attestations" / f"{name}.publish.attestation", flat)
+    code, out, _ = offline(flat / WHEEL, flat / SDIST)
+    assert f"ABSENT signature bundle of {WHEEL}: there is none; its attestation holds" in out
+    assert code == 0
+
+
+def test_a_wheelhouse_folder(folder: Path, offline: Offline, tmp_path: Path) -> None:
+    """An archive with its checksum and its bundle is enough; its checksum alone is not."""
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for name in (ARCHIVE, f"{ARCHIVE}.sha256"):
+        shutil.copy(folder / "wheelhouse" / name, flat)
+    code, out, _ = offline(flat)
+    assert code == 1
+    assert f"ABSENT signature bundle of {ARCHIVE}: there is none" in out
+    shutil.copy(folder / "bundles" / f"{ARCHIVE}.sigstore.json", flat / f"{ARCHIVE}.sigstore")
+    code, out, _ = offline(flat)
+    assert f"PASS   manifest  {ARCHIVE}: its SHA-256 is that of {ARCHIVE}.sha256" in out
+    assert code == 0
+
+
+def test_the_facts_as_json(folder: Path, offline: Offline) -> None:
+    """The same facts for programs, with the identity expected and the verdict of the whole."""
+    code, out, err = offline(folder, "--json")
+    told = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (told["schema"], told["verified"]) == (1, True)
+    assert told["identity"]["subject"] == IDENTITY.certificate_identity
+    assert {fact["state"] for fact in told["facts"]} == {"PASS"}
+    assert {"state", "place", "subject", "reason", "required"} == set(told["facts"][0])
+    (folder / "dist" / WHEEL).write_bytes(b"other")
+    code, out, _ = offline(folder, "--json")
+    assert (code, json.loads(out)["verified"]) == (1, False)
+
+
+def test_a_renamed_older_release_is_refused(folder: Path, offline: Offline, tmp_path: Path) -> None:
+    """A file of 1.2.3 that calls itself 1.2.4 was not signed at the tag of 1.2.4."""
+    newer = tmp_path / WHEEL.replace("1.2.3", "1.2.4")
+    shutil.copy(folder / "dist" / WHEEL, newer)
+    shutil.copy(folder / "bundles" / f"{WHEEL}.sigstore.json", f"{newer}.sigstore.json")
+    code, out, _ = offline(newer)
+    assert code == 1
+    assert "ref refs/tags/v1.2.3, not refs/tags/v1.2.4" in out
+
+
+def test_a_bundle_from_elsewhere(folder: Path, offline: Offline) -> None:
+    """``--bundle`` names the bundle of the one file; that of another file does not prove it."""
+    file = folder / "dist" / WHEEL
+    assert offline(file)[0] == 1
+    assert offline(file, "--bundle", folder / "bundles" / f"{WHEEL}.sigstore.json")[0] == 0
+    code, out, _ = offline(file, "--bundle", folder / "bundles" / f"{SDIST}.sigstore.json")
+    assert code == 1
+    assert "of another file" in out

@@ -174,6 +174,9 @@ class Dossier:
             reason = "; ".join(["there is none", *others])
             required = not others
             yield Verdict(state=State.ABSENT, subject=f"bundle of {name}", reason=reason, required=required)
+        if SUMS in self.manifests and SUMS not in self.bundles:
+            reason = "there is none, so anybody may have written that list"
+            yield Verdict(state=State.ABSENT, subject=f"bundle of {SUMS}", reason=reason, required=not self.partial)
         if not self.manifests:
             reason = "there is none, so nobody can say whether files are lacking"
             yield Verdict(state=State.ABSENT, subject="checksum manifest", reason=reason, required=not self.partial)

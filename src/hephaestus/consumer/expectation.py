@@ -21,7 +21,7 @@ REPOSITORY = "IAmJonoBo/Hephaestus"
 REPOSITORY_VARIABLE = "HEPHAESTUS_RELEASE_REPOSITORY"
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
-_WHEELHOUSE = re.compile(r"(?P<name>[A-Za-z0-9._]+?)-(?P<version>[^-]+)-(?:wheelhouse|wheels-.+)\.tar\.gz\Z")
+_WHEELHOUSE = re.compile(r"(?P<name>[A-Za-z0-9._-]+?)-(?P<version>[^-]+)-(?:wheelhouse|wheels-.+)\.tar\.gz\Z")
 
 #: Names under which this project's files are known: its distribution and its wheelhouse (decisions/0004).
 _OURS = frozenset({DISTRIBUTION_NAME, "hephaestus"})

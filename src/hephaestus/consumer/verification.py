@@ -118,7 +118,7 @@ class Verification:
             pypi, served, claims = self._pypi(pinned, expected, http, folder / "pypi")
             against = _MANIFEST if expected else "the same as on PyPI"
             test = self._test_pypi(pinned, expected or served.digests, http, against=against)
-            held = replace(dossier, subjects=served.files, partial=True)
+            held = replace(dossier, subjects=served.files)
             return [*pypi, *test, *github, *self.dossier(held, more=claims)]
 
     def _github(self, pinned: Pinned, http: HttpClient, folder: Path) -> tuple[list[Verdict], dict[str, str], Dossier]:
@@ -134,8 +134,6 @@ class Verification:
             if release is None:
                 return verdicts, {}, Dossier(subjects={})
             names = {asset.name for asset in release.assets}
-            if SUMS not in names:
-                verdicts.append(_absent("github", SUMS, "the release has no checksum manifest"))
             wanted = [SUMS, f"{SUMS}.sigstore.json"]
             verdicts += self._assets(client, release, [name for name in wanted if name in names], folder)
             expected = _listed(folder / SUMS)
@@ -185,7 +183,8 @@ class Verification:
             there = project.release_files(pinned.version) if project is not None else ()
             if project is None or not there:
                 reason = f"the index has no such {'version' if project is not None else 'project'}"
-                return [_absent("pypi", pinned.text, reason)], nothing, []
+                status = [_status(project, "pypi")] if project is not None else []
+                return [_absent("pypi", pinned.text, reason), *status], nothing, []
             digests = {file.filename: file.sha256 or "" for file in there}
             against = _MANIFEST if expected else "no manifest to hold it against"
             verdicts = _compared("pypi", project, pinned, expected or digests, against=against)

@@ -49,6 +49,10 @@ _MEANINGS = (
 )
 
 
+class RefusedError(Exception):
+    """Raised with the reason why a proof does not hold, where the library has none."""
+
+
 def main(request_path: str) -> int:
     """Answer one request; 0 only when everything holds."""
     answered = answer(json.loads(Path(request_path).read_text(encoding="utf-8")))
@@ -118,18 +122,18 @@ def _attestation(verifier: Any, request: dict[str, Any], name: str, digest: str,
 
     document = json.loads(proof)
     if isinstance(document, dict) and document.get("verification_material", {}).get("transparency_entries") == []:
-        raise ValueError("there is no log entry: no transparency log has seen the signature")
+        raise RefusedError("there is no log entry: no transparency log has seen the signature")
     attestation = Attestation.model_validate_json(proof)
     bundle = attestation.to_bundle()
     payload_type, payload = verifier.verify_dsse(bundle, _Publisher(request))
     if payload_type != "application/vnd.in-toto+json":
-        raise ValueError(f"the payload is {payload_type}, not an in-toto statement")
+        raise RefusedError(f"the payload is {payload_type}, not an in-toto statement")
     statement = json.loads(payload)
     if statement.get("predicateType") != PUBLISH:
-        raise ValueError(f"the predicate is {statement.get('predicateType')}, not {PUBLISH}")
+        raise RefusedError(f"the predicate is {statement.get('predicateType')}, not {PUBLISH}")
     subjects = statement.get("subject", [])
     if subjects != [{"name": name, "digest": {"sha256": digest}}]:
-        raise ValueError(f"the statement is about {_names(subjects)}, not about these bytes of {name} {digest[:12]}")
+        raise RefusedError(f"the statement is about {_names(subjects)}, not about these bytes of {name} {digest[:12]}")
     return bundle
 
 
@@ -140,16 +144,15 @@ class _Publisher:
         self._request = request
 
     def verify(self, certificate: Any) -> None:
-        """Raise the library's VerificationError unless the certificate is that workflow's."""
+        """Raise RefusedError, or the library's VerificationError, unless the certificate is that workflow's."""
         from cryptography.x509 import SubjectAlternativeName, UniformResourceIdentifier
-        from sigstore.errors import VerificationError
         from sigstore.verify import policy
 
         wanted, issuer = self._request["subject"], self._request["issuer"]
         names = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
         found = names.get_values_for_type(UniformResourceIdentifier)
         if wanted not in found:
-            raise VerificationError(_difference(wanted, ", ".join(found) or "nobody that GitHub knows"))
+            raise RefusedError(_difference(wanted, ", ".join(found) or "nobody that GitHub knows"))
         policy.AllOf(
             [
                 policy.Identity(identity=wanted, issuer=issuer),
@@ -171,6 +174,8 @@ def _difference(wanted: str, found: str) -> str:
 
 
 def _meaning(error: Exception) -> str:
+    if isinstance(error, RefusedError):
+        return str(error)
     said = f"{type(error).__name__}: {error}"
     line = said.splitlines()[0]
     if "OIDCIssuer" in line:

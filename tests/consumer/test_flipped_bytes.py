@@ -1,0 +1,151 @@
+"""One flipped byte in a file, a bundle, an attestation, a manifest or the tarball, and a release is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stages.releases import VERSION, WHEEL
+from stages.standins import TAG
+
+from hephaestus.consumer.identity import Identity
+from hephaestus.consumer.trust import Claim, Trust
+from hephaestus.consumer.verdict import State, Verdict, holds
+from hephaestus.consumer.verification import Verification
+from hephaestus.release.archive import write_archive
+from hephaestus.release.directory import ReleaseDirectory
+from hephaestus.release.errors import ReleaseError
+from hephaestus.release.manifest import parse_sums
+from hephaestus.standins.sigstore import Serving
+
+MASKS = st.integers(min_value=1, max_value=255)
+
+
+@contextmanager
+def flipped(path: Path, position: int, mask: int) -> Iterator[bytes]:
+    """One byte of a file changed for as long as the block lasts; gives the bytes as they are now."""
+    whole = path.read_bytes()
+    changed = bytearray(whole)
+    changed[position] ^= mask
+    path.write_bytes(changed)
+    try:
+        yield bytes(changed)
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.fixture(scope="module")
+def verification(standin_sigstore: Serving) -> Verification:
+    """Whoever signs for o/r at the tag, trusting the stand-in Sigstore, with no connection."""
+    trust = Trust(trusted_root=standin_sigstore.trusted_root, offline=True)
+    return Verification(identity=Identity.of_tag("o/r", TAG), trust=trust)
+
+
+@pytest.fixture(scope="module")
+def directory(signed_release: ReleaseDirectory, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release directory with its receipts."""
+    return Path(shutil.copytree(signed_release.path, tmp_path_factory.mktemp("release") / VERSION))
+
+
+@pytest.fixture(scope="module")
+def assets(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as the assets of a GitHub Release, side by side, with the tarball of all bundles."""
+    folder = tmp_path_factory.mktemp("assets")
+    for path in [directory / "SHA256SUMS", *(path for part in PARTS for path in (directory / part).iterdir())]:
+        shutil.copy(path, folder / path.name)
+    bundles: dict[str, Path | bytes] = {path.name: path for path in folder.glob("*.sigstore.json")}
+    with (folder / f"sigstore-bundles-{TAG}.tar.gz").open("wb") as stream:
+        write_archive(stream, bundles, epoch=1_700_000_000)
+    return folder
+
+
+PARTS = ("dist", "bundles", "wheelhouse")
+
+
+def looked_at(folder: Path) -> list[Path]:
+    """Every file that is released, in a fixed order."""
+    found = [path for path in folder.rglob("*") if path.is_file() and "receipts" not in path.parts]
+    return sorted(found, key=lambda path: (path.suffix, path.name))
+
+
+def judged(verification: Verification, folder: Path) -> list[Verdict]:
+    """The verdicts; one that could not be had is a FAIL."""
+    try:
+        return verification.folder(folder)
+    except ReleaseError as error:
+        return [Verdict(state=State.FAIL, subject="verification", reason=error.what)]
+
+
+@pytest.mark.parametrize("layout", ["directory", "assets"])
+def test_the_untouched_twin_is_verified(
+    layout: str, verification: Verification, request: pytest.FixtureRequest
+) -> None:
+    """With nothing flipped, both layouts hold."""
+    verdicts = judged(verification, request.getfixturevalue(layout))
+    assert holds(verdicts), [verdict.text() for verdict in verdicts if verdict.refuses]
+
+
+@pytest.mark.parametrize("layout", ["directory", "assets"])
+@settings(max_examples=40, derandomize=True)
+@given(data=st.data(), mask=MASKS)
+def test_a_flipped_byte_in_a_release_is_refused(
+    data: st.DataObject, mask: int, layout: str, verification: Verification, request: pytest.FixtureRequest
+) -> None:
+    """Any byte of any file of a release directory or of a GitHub Release's assets; a verdict names that file.
+
+    A checksum file that still says the same (upper-case digits, another separator) is let by; receipts tell even that.
+    """
+    folder: Path = request.getfixturevalue(layout)
+    path = data.draw(st.sampled_from(looked_at(folder)))
+    position = data.draw(st.integers(min_value=0, max_value=path.stat().st_size - 1))
+    before = path.read_bytes()
+    with flipped(path, position, mask) as after:
+        if layout == "assets" and path.suffix == ".sha256" and same_sums(before, after):
+            return
+        refusing = [verdict for verdict in judged(verification, folder) if verdict.refuses]
+        assert refusing
+        subject = path.name.removesuffix(".sigstore.json").removesuffix(".publish.attestation")
+        assert any(subject in verdict.text() for verdict in refusing) or path.name.startswith("sigstore-bundles")
+
+
+def same_sums(before: bytes, after: bytes) -> bool:
+    """Whether two checksum files say the same."""
+    try:
+        return parse_sums(before.decode()) == parse_sums(after.decode())
+    except (UnicodeDecodeError, ReleaseError):
+        return False
+
+
+@pytest.mark.parametrize("kind", ["bundle", "attestation"])
+@settings(max_examples=60, derandomize=True)
+@given(data=st.data(), mask=MASKS)
+def test_a_flipped_byte_in_a_lone_proof_never_proves_anything_else(
+    data: st.DataObject, mask: int, kind: str, verification: Verification, directory: Path
+) -> None:
+    """Alone, a proof is refused unless the byte stands where nothing is signed; what was signed is never another."""
+    names = {"bundle": f"bundles/{WHEEL}.sigstore.json", "attestation": f"attestations/{WHEEL}.publish.attestation"}
+    proof, file = directory / names[kind], directory / "dist" / WHEEL
+    position = data.draw(st.integers(min_value=0, max_value=proof.stat().st_size - 1))
+    before = json.loads(proof.read_bytes())
+    with flipped(proof, position, mask) as after:
+        claim = Claim(file=file, kind="bundle" if kind == "bundle" else "attestation", proof=proof)
+        (verdict,) = verification.trust.verify(verification.identity, [claim])
+        if verdict.state is State.PASS:
+            assert signed_part(json.loads(after)) == signed_part(before)
+        else:
+            assert verdict.reason
+
+
+def signed_part(proof: Any) -> Any:
+    """A proof without what nobody signs: a log's name for itself, and the certificates a time stamp carries along."""
+    if isinstance(proof, dict):
+        free = ("logId", "checkpoint", "timestampVerificationData")
+        return {name: signed_part(value) for name, value in proof.items() if name not in free}
+    return [signed_part(one) for one in proof] if isinstance(proof, list) else proof
