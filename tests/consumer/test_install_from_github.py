@@ -2,23 +2,344 @@
 
 from __future__ import annotations
 
+import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
-from consumer.shop import ARCHIVE, Shop, installed
+import pytest
+from consumer.shop import ARCHIVE, NEED, TAG, TINY, Shop, installed, packed, sha256, wheels
+from stages.served import Thing
+
+from hephaestus.consumer.cache import MARKER
 
 BOTH = {"need": "1.0", "tiny-project": "1.2.3"}
+STEM = ARCHIVE.removesuffix(".tar.gz")
+KEPT = sorted([ARCHIVE, STEM, *(f"{STEM}/{name}" for name in (MARKER, "requirements.txt", *wheels()))])
 
 
-def test_a_release_is_proven_installed_and_kept(shop: Shop, venv: Path) -> None:
-    """Archive, checksum and bundle hold: both wheels are installed, the cache has archive and wheels."""
+@pytest.mark.parametrize("kind", ["pip", "uv"])
+def test_a_release_is_proven_installed_and_kept(shop: Shop, kind: str, request: pytest.FixtureRequest) -> None:
+    """By the Python's own pip, or by uv where it has none: both wheels are in, archive and wheels in the cache."""
+    python = request.getfixturevalue("pip_venv" if kind == "pip" else "venv")
     shop.release(shop.assets())
-    done = shop.install("--python", venv)
-    assert (done.code, installed(venv)) == (0, BOTH), done
-    assert ARCHIVE in shop.left()
+    done = shop.install("--python", python, "--json")
+    assert (done.code, installed(python)) == (0, BOTH), done
+    assert shop.left() == KEPT
+    told = done.data
+    assert (told["schema"], told["state"], told["place"], told["release"]) == (1, "installed", "o/r", TAG)
+    assert {check["state"] for check in told["checks"]} == {"PASS"}
+    assert [(one["name"], one["version"]) for one in told["installed"]] == sorted(BOTH.items())
+    assert {one["sha256"] for one in told["installed"]} == {sha256(content) for content in wheels().values()}
+    assert told["files"][0]["path"] == str(shop.cache / ARCHIVE)
+    assert told["warnings"] == []
 
 
-def test_pip_of_the_environment_installs(shop: Shop, pip_venv: Path) -> None:
-    """Where the Python has a pip of its own, that one installs, by hash and with no index."""
-    shop.release(shop.assets())
+def test_nothing_is_taken_from_anywhere_else(shop: Shop, pip_venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dependency that the archive lacks is not fetched from an index the user has configured: it is an error."""
+    shop.release(shop.assets(packed(wheels(TINY))))
+    monkeypatch.setenv("PIP_INDEX_URL", f"{shop.url}/simple/")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", f"{shop.url}/more/")
     done = shop.install("--python", pip_venv)
-    assert (done.code, installed(pip_venv)) == (0, BOTH), done
+    assert (done.code, installed(pip_venv)) == (1, {}), done
+    assert "need" in done.err
+    assert "Traceback" not in done.err
+    assert not [request.path for request in shop.requests if request.path.startswith(("/simple", "/more"))]
+    # Verified is verified: what could not be installed need not be fetched again.
+    assert shop.left() == sorted(
+        {ARCHIVE, STEM, *(f"{STEM}/{name}" for name in (MARKER, "requirements.txt", TINY.wheel_name))}
+    )
+
+
+def test_the_cache_is_used_again(shop: Shop, venv: Path) -> None:
+    """The second run fetches list and bundle only, verifies again, and installs the same."""
+    shop.release(shop.assets())
+    assert shop.install("--download-only").code == 0
+    assert ARCHIVE in shop.downloads()
+    shop.requests.clear()
+    done = shop.install("--python", venv, "--json")
+    assert (done.code, installed(venv)) == (0, BOTH), done
+    assert shop.downloads() == [f"{ARCHIVE}.sha256", f"{ARCHIVE}.sigstore.json"]
+    assert done.data["files"][0]["reused"] is True
+    assert shop.left() == KEPT
+
+
+@pytest.mark.parametrize("damage", ["changed", "removed", "added", "linked", "marker"])
+def test_unpacked_wheels_that_were_touched_are_unpacked_again(shop: Shop, venv: Path, damage: str) -> None:
+    """The kept wheels are held against their digests before they are used."""
+    shop.release(shop.assets())
+    assert shop.install("--download-only").code == 0
+    folder = shop.cache / STEM
+    wheel = folder / NEED.wheel_name
+    if damage == "changed":
+        wheel.write_bytes(Thing(name="need", version="1.0", code="evil = 1\n").wheel())
+    elif damage == "removed":
+        wheel.unlink()
+    elif damage == "added":
+        (folder / "evil-1.0-py3-none-any.whl").write_bytes(b"x")
+    elif damage == "linked":
+        wheel.rename(shop.folder / "elsewhere")
+        wheel.symlink_to(shop.folder / "elsewhere")
+    else:
+        marker = json.loads((folder / MARKER).read_text())
+        marker["members"][NEED.wheel_name] = f"sha256:{'0' * 64}"
+        (folder / MARKER).write_text(json.dumps(marker))
+    done = shop.install("--python", venv)
+    assert (done.code, installed(venv), shop.left()) == (0, BOTH, KEPT), done
+    assert wheel.read_bytes() == NEED.wheel()
+
+
+def test_other_bytes_in_the_cache_are_replaced_only_when_told(shop: Shop) -> None:
+    """An earlier download of other bytes is an error that names --overwrite, which replaces archive and wheels."""
+    shop.release(shop.assets())
+    assert shop.install("--download-only").code == 0
+    other = packed(wheels(TINY, replace(NEED, version="1.1")))
+    shop.release(shop.assets(other), tag="v1.2.4")
+    refused = shop.install("--download-only", "--tag", "v1.2.4")
+    # The signature is for v1.2.3; the cache is looked at before, so that nothing large is fetched in vain.
+    assert refused.code == 1
+    assert "with other bytes" in refused.err
+    assert "--overwrite" in refused.err
+    assert shop.left() == KEPT
+    done = shop.install("--download-only", "--tag", "v1.2.4", "--overwrite", "--workflow", "publish-pypi.yml")
+    assert done.code == 1
+    assert "FAIL" in done.err
+    assert shop.left() == KEPT
+
+
+def test_overwrite_replaces_what_we_made(shop: Shop) -> None:
+    """Damaged archive, wheels of another archive: with --overwrite both are the release's afterwards."""
+    archive = packed(wheels())
+    shop.release(shop.assets(archive))
+    assert shop.install("--download-only").code == 0
+    marker = json.loads((shop.cache / STEM / MARKER).read_text())
+    (shop.cache / STEM / MARKER).write_text(json.dumps({**marker, "sha256": "0" * 64}))
+    (shop.cache / ARCHIVE).write_bytes(b"other")
+    assert "with other bytes" in shop.install("--download-only").err
+    (shop.cache / ARCHIVE).write_bytes(archive)
+    assert "of another archive" in shop.install("--download-only").err
+    (shop.cache / ARCHIVE).write_bytes(b"other")
+    done = shop.install("--download-only", "--overwrite")
+    assert (done.code, shop.left()) == (0, KEPT), done
+    assert (shop.cache / ARCHIVE).read_bytes() == archive
+
+
+@pytest.mark.parametrize("options", [[], ["--overwrite"], ["--cleanup"], ["--overwrite", "--cleanup"]])
+@pytest.mark.parametrize("kind", ["folder", "link", "file"])
+def test_what_we_did_not_make_is_never_removed(shop: Shop, venv: Path, kind: str, options: list[str]) -> None:
+    """A person's own folder where the wheels would go is refused before anything is fetched, and stays whole."""
+    shop.release(shop.assets())
+    mine = shop.folder / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    shop.cache.mkdir()
+    place = shop.cache / STEM
+    if kind == "folder":
+        mine.rename(place)
+        mine = place
+    elif kind == "link":
+        place.symlink_to(mine)
+    else:
+        place.write_text("a file")
+    done = shop.install("--python", venv, *options)
+    assert (done.code, installed(venv)) == (1, {}), done
+    assert "did not make it" in done.err
+    assert ARCHIVE not in shop.downloads()
+    assert (mine / "thesis.txt").read_text() == "years of work"
+    assert place.exists()
+
+
+def test_cleanup_and_remove_archive(shop: Shop, venv: Path) -> None:
+    """--cleanup removes the wheels, --remove-archive the archive, after success both are gone."""
+    shop.release(shop.assets())
+    done = shop.install("--python", venv, "--cleanup", "--remove-archive", "--json")
+    assert (done.code, installed(venv), shop.left()) == (0, BOTH, []), done
+    assert (done.data["folder"], done.data["files"][0]["path"]) == (None, "")
+
+
+def test_a_failure_cleans_up_but_keeps_the_archive(shop: Shop, venv: Path) -> None:
+    """--cleanup counts on failure too, --remove-archive after success only (facts: consumers, section 2)."""
+    shop.release(shop.assets(packed(wheels(TINY))))
+    done = shop.install("--python", venv, "--cleanup", "--remove-archive")
+    assert (done.code, shop.left()) == (1, [ARCHIVE]), done
+
+
+def test_a_dry_run_writes_nothing(shop: Shop, venv: Path) -> None:
+    """It says what would be fetched and held against what, fetches nothing and makes no folder."""
+    shop.release(shop.assets())
+    done = shop.install("--python", venv, "--dry-run")
+    assert (done.code, installed(venv), shop.downloads()) == (0, {}, []), done
+    assert not shop.cache.exists()
+    assert f"would install {ARCHIVE} from o/r ({TAG})" in done.out
+
+
+def test_a_dry_run_refuses_what_the_run_would_refuse(shop: Shop, venv: Path) -> None:
+    """Without a bundle there is nothing to install."""
+    shop.release(shop.assets(bundle=None))
+    assert shop.install("--python", venv, "--dry-run").code == 1
+
+
+def test_the_latest_is_the_newest_stable_release(shop: Shop) -> None:
+    """Drafts, flagged pre-releases and those by version alone are passed over, though they are newer."""
+    shop.release(shop.assets())
+    shop.release(shop.assets(name="tiny-1.2.4-wheelhouse.tar.gz"), tag="v1.2.4", draft=True)
+    shop.release(shop.assets(name="tiny-1.3-wheelhouse.tar.gz"), tag="v1.3rc1", prerelease=True)
+    shop.release(shop.assets(name="tiny-1.4-wheelhouse.tar.gz"), tag="v1.4rc1")
+    done = shop.install("--dry-run", "--download-only", "--json")
+    assert (done.code, done.data["release"]) == (0, TAG), done
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "has no stable release"),
+        (["--tag", "v9"], "has no release v9"),
+        (["--tag", "v1.2.4"], "still a draft"),
+        (["--tag", "../../../user"], "has no release ../../../user"),
+    ],
+)
+def test_a_release_that_is_not_there_is_named(shop: Shop, words: list[str], said: str) -> None:
+    """No stable one, no such tag, a draft only its writers see, a tag that would leave the address."""
+    shop.release(shop.assets(), tag="v1.2.4", draft=True)
+    given = ["--token", "ghs_" + "a" * 36] if "v1.2.4" in words else []
+    done = shop.install("--download-only", *words, *given)
+    assert (done.code, said in done.err) == (1, True), done
+    asked = [request.path for request in shop.requests]
+    assert all(path.startswith(("/repos/o/r/releases", "/objects/")) for path in asked), asked
+
+
+def test_a_release_without_a_wheelhouse_lists_what_it_has(shop: Shop) -> None:
+    """The names that are there are in the message."""
+    shop.release({"notes.txt": b"hello", "SHA256SUMS": b"x"})
+    done = shop.install("--download-only")
+    assert done.code == 1
+    assert "it has notes.txt" in done.err
+
+
+def test_an_odd_name_of_another_asset_is_no_obstacle(shop: Shop) -> None:
+    """Only the chosen names are judged (facts: consumers, section 8); the first that matches is taken."""
+    shop.release({"-odd.tar.gz": b"x", **shop.assets(), "tiny-1.2.3-wheels-linux.tar.gz": b"y"})
+    assert shop.install("--download-only").code == 0
+
+
+def test_patterns_choose_other_assets(shop: Shop) -> None:
+    """Each of the three patterns is followed, from the command line and from the environment."""
+    archive = packed(wheels())
+    named = {"x.tar.gz": archive, "x.sums": f"{sha256(archive)}  x.tar.gz\n".encode(), "x.proof": shop.bundle(archive)}
+    shop.release({**shop.assets(packed(wheels(NEED))), **named})
+    words = ["--asset-pattern", "x.*.gz", "--manifest-pattern", "x.su*", "--sigstore-pattern", "*.proof"]
+    done = shop.install("--download-only", "--json", *words)
+    assert (done.code, done.data["files"][0]["name"]) == (0, "x.tar.gz"), done
+
+
+def test_a_young_release_is_warned_about(shop: Shop) -> None:
+    """Hours old: installed, with a warning that says so."""
+    shop.now[0] = time.time() - 5 * 3600 - 60
+    shop.release(shop.assets())
+    done = shop.install("--download-only", "--json")
+    assert done.code == 0
+    assert done.data["warnings"] == ["o/r v1.2.3 was published 5 hours ago: few can have looked at it yet"]
+
+
+@pytest.mark.parametrize(
+    ("there", "coming"), [("hephaestus", "hephaestus-toolkit"), ("hephaestus-toolkit", "hephaestus")]
+)
+def test_two_distributions_never_share_files_unasked(shop: Shop, venv: Path, there: str, coming: str) -> None:
+    """The other name is installed: refused with the exact command, before anything is installed; gone on when told."""
+    old = Thing(name=there, version="0.2.0", code="")
+    new = Thing(name=coming, version="1.2.3", code="")
+    import subprocess
+
+    import uv
+
+    wheel = shop.folder / old.wheel_name
+    wheel.write_bytes(old.wheel())
+    subprocess.run([uv.find_uv_bin(), "pip", "install", "-q", "--no-index", "--python", venv, wheel], check=True)
+    shop.release(shop.assets(packed(wheels(new))))
+    done = shop.install("--python", venv)
+    assert (done.code, installed(venv)) == (1, {there: "0.2.0"}), done
+    assert f"uv pip uninstall --python {venv} {there}" in done.err
+    done = shop.install("--python", venv, "--allow-shared-files")
+    assert (done.code, installed(venv)) == (0, {there: "0.2.0", coming: "1.2.3"}), done
+    assert f"warning: {there} 0.2.0 is installed" in done.err
+
+
+def test_a_wheelhouse_for_elsewhere_is_refused_before_pip_is_asked(shop: Shop, venv: Path) -> None:
+    """One wheel for another platform: the message names it, and nothing of the rest is installed."""
+    foreign = Thing(name="need", version="1.0", code="", tags="cp311-cp311-win_amd64")
+    shop.release(shop.assets(packed(wheels(TINY, foreign))))
+    done = shop.install("--python", venv)
+    assert (done.code, installed(venv)) == (1, {}), done
+    assert f"need only as {foreign.wheel_name}" in done.err
+    assert "--asset-pattern" in done.err
+
+
+@pytest.mark.parametrize("python", ["/no/such/python", "/bin/true", "/etc/passwd", "/bin/echo"])
+def test_what_is_no_python_is_refused_before_anything_is_asked(shop: Shop, python: str) -> None:
+    """Missing, silent, not a program, something else: one sentence, no request."""
+    done = shop.install("--python", python)
+    assert (done.code, shop.requests) == (1, []), done
+    assert f"cannot install into {python}" in done.err
+
+
+def test_a_python_of_the_system_is_refused(shop: Shop, venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PEP 668's mark: refused up front with the way to an environment; pip's own switch goes on."""
+    from hephaestus.consumer.target import Target
+
+    look = Target.look
+
+    def managed(python: str, **more: object) -> Target:
+        return replace(look(python, **more), managed=True)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Target, "look", managed)
+    done = shop.install("--python", venv)
+    assert (done.code, shop.requests) == (1, []), done
+    assert "python3 -m venv" in done.err
+
+
+def test_where_there_is_neither_pip_nor_uv_it_says_so(shop: Shop, venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the command that brings pip."""
+    monkeypatch.setattr("hephaestus.consumer.target._uv", lambda _env: "")
+    done = shop.install("--python", venv)
+    assert (done.code, f"{venv} -m ensurepip" in done.err) == (1, True), done
+
+
+def test_a_refusal_is_data_too(shop: Shop) -> None:
+    """--json: the refusal on standard output with its kind, the message on standard error, exit code 1."""
+    done = shop.install("--download-only", "--json")
+    assert done.code == 1
+    assert (done.data["state"], done.data["error"]) == ("refused", "ReleaseMissing")
+    assert done.data["what"] in done.err
+
+
+def test_pip_arguments_are_handed_on(shop: Shop, pip_venv: Path) -> None:
+    """--pip-arg and its old spelling reach pip; the old one wins when both are given."""
+    shop.release(shop.assets())
+    target = shop.folder / "target"
+    words = ["--python", "/no/such/python", "--python-executable", pip_venv, "--pip-arg=--quiet"]
+    done = shop.install(*words, "--pip-args=--target", f"--pip-args={target}", "--no-upgrade")
+    assert done.code == 0, done
+    assert (target / "tiny_project.py").is_file()
+    assert installed(pip_venv) == {}
+    command = next(line for line in done.err.splitlines() if " -m pip install" in line)
+    assert "--upgrade" not in command
+    assert "--quiet" not in command
+
+
+def test_another_identity_may_be_named(shop: Shop) -> None:
+    """--workflow, and --sigstore-identity with the tag's place left open: any one of several."""
+    from stages.releases import IDENTITY
+
+    archive = packed(wheels())
+    other = replace(IDENTITY, workflow="release.yml")
+    shop.release(shop.assets(archive, bundle=shop.bundle(archive, identity=other)))
+    assert shop.install("--download-only").code == 1
+    assert shop.install("--download-only", "--workflow", "release.yml").code == 0
+    base = "https://github.com/o/r/.github/workflows"
+    words = [
+        "--sigstore-identity",
+        f"{base}/x.yml@refs/heads/main",
+        "--sigstore-identity",
+        f"{base}/release.yml@refs/tags/*",
+    ]
+    assert shop.install("--download-only", *words).code == 0
