@@ -107,7 +107,7 @@ def test_a_refused_commit_leaves_everything_as_it_was(root: Path, name: str, wor
 
 @pytest.mark.parametrize("signed", ["tag.gpgSign", "commit.gpgSign"])
 def test_a_signature_that_cannot_be_made_takes_everything_back(root: Path, signed: str) -> None:
-    """Git is configured to sign and cannot: nobody is asked, the commit (if it was made) is taken back with the files."""
+    """Git is configured to sign and cannot: nobody is asked, the commit, if it was made, is taken back too."""
     git(root, "config", signed, "true")
     git(root, "config", "gpg.program", "/bin/false")
     before = state(root)

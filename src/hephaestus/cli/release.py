@@ -6,6 +6,7 @@ import typer
 
 from hephaestus.cli.audit import audit
 from hephaestus.cli.install import install
+from hephaestus.cli.notes import notes
 from hephaestus.cli.plan import plan
 from hephaestus.cli.rollback import rollback
 from hephaestus.cli.status import status
@@ -33,3 +34,4 @@ release.command()(rollback)
 release.command()(audit)
 release.command()(verify)
 release.command()(install)
+release.command()(notes)
