@@ -40,7 +40,7 @@ from hephaestus.worlds.world import (
 
 if TYPE_CHECKING:
     from stages.standins import Scene, Standins
-    from stages.wheelhouses import Bench
+    from stages.wheelhouses import Bench, MadeWheelhouse
 
 PYPROJECT = """\
 [build-system]
@@ -94,24 +94,24 @@ def git(root: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True).stdout
 
 
+def commit_files(root: Path, files: dict[str, str], *, message: str = "first") -> Path:
+    """Write files into a repository, made when it is not there, and commit them; returns its root."""
+    if not root.exists():
+        root.mkdir()
+        git(root, "init", "-q")
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    git(root, "add", "--all")
+    git(root, "commit", "-q", "--allow-empty", "-m", message)
+    return root
+
+
 @pytest.fixture
 def commit(tmp_path: Path) -> Callable[..., Path]:
     """Make a project of files in a fresh repository and commit it; returns its root."""
-
-    def make(files: dict[str, str], *, message: str = "first") -> Path:
-        root = tmp_path / "project"
-        if not root.exists():
-            root.mkdir()
-            git(root, "init", "-q")
-        for name, content in files.items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
-        git(root, "add", "--all")
-        git(root, "commit", "-q", "--allow-empty", "-m", message)
-        return root
-
-    return make
+    return functools.partial(commit_files, tmp_path / "project")
 
 
 def plain_world(root: Path, *, policy: Policy | None = None, simple: str = "http://127.0.0.1:9/simple/") -> World:
@@ -135,37 +135,40 @@ def plain_world(root: Path, *, policy: Policy | None = None, simple: str = "http
     )
 
 
+def make_context(
+    folder: Path, root: Path, *, lock: str, world: World | None = None, options: Options | None = None
+) -> Context:
+    """A Context over a committed project; what it works with lies in ``folder``."""
+    project = read_project(root)
+    release = ReleaseRoot(path=root / "release", rehearsal=True)
+    release.prepare()
+    directory: ReleaseDirectory = release.directory(project.version)
+    directory.path.mkdir(parents=True, exist_ok=True)
+    work = folder / "work" / lock
+    work.mkdir(parents=True, exist_ok=True)
+    world = world or plain_world(folder)
+    narrator = RecordingNarrator()
+
+    def provision() -> Path:
+        environ = dict(os.environ)
+        return cached_environment(read_lock(lock), env=environ, cache=cache_folder(environ))
+
+    return Context(
+        project=project,
+        world=world,
+        directory=directory,
+        environment=LockedEnvironment(provision=provision, work=work / "commands", announce=narrator.command),
+        narrator=narrator,
+        options=options or Options(),
+        work=work,
+        source=read_source(root),
+    )
+
+
 @pytest.fixture
 def context_of(tmp_path: Path) -> Callable[..., Context]:
     """A Context for one stage over a committed project: its own release directory and a real locked environment."""
-
-    def make(root: Path, *, lock: str, world: World | None = None, options: Options | None = None) -> Context:
-        project = read_project(root)
-        release = ReleaseRoot(path=root / "release", rehearsal=True)
-        release.prepare()
-        directory: ReleaseDirectory = release.directory(project.version)
-        directory.path.mkdir(parents=True, exist_ok=True)
-        work = tmp_path / "work" / lock
-        work.mkdir(parents=True, exist_ok=True)
-        world = world or plain_world(tmp_path)
-        narrator = RecordingNarrator()
-
-        def provision() -> Path:
-            environ = dict(os.environ)
-            return cached_environment(read_lock(lock), env=environ, cache=cache_folder(environ))
-
-        return Context(
-            project=project,
-            world=world,
-            directory=directory,
-            environment=LockedEnvironment(provision=provision, work=work / "commands", announce=narrator.command),
-            narrator=narrator,
-            options=options or Options(),
-            work=work,
-            source=read_source(root),
-        )
-
-    return make
+    return functools.partial(make_context, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -221,12 +224,20 @@ def scene(
 
 
 @pytest.fixture
-def bench(commit: Callable[..., Path], context_of: Callable[..., Context], tmp_path: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path) -> Iterator[Bench]:
     """A built release, and an index that answers with ``need`` and ``old`` (yanked)."""
     from stages.wheelhouses import opened_bench
 
-    with opened_bench(commit, context_of, tmp_path) as opened:
+    with opened_bench(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def made_wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> MadeWheelhouse:
+    """A real release up to its wheelhouse, for this machine and for another one; tests only read it."""
+    from stages.wheelhouses import make_wheelhouse
+
+    return make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"))
 
 
 @pytest.fixture
