@@ -91,7 +91,7 @@ class TestInterrupted:
 
     def test_other_words_complete_it_and_are_refused(self, root: Path) -> None:
         """`patch` was meant of 1.2.0: the tag is made, and the new words are not applied to another version."""
-        with pytest.raises(OvertakenError, match="1.3.0 is completed now; `patch` was not done"):
+        with pytest.raises(OvertakenError, match=r"1\.3\.0 is completed now; `patch` was not done"):
             _bump(parse(["patch"], today=DATE), root)
         assert git(root, "describe") == "v1.3.0"
         _bump(parse(["minor", "rc"], today=DATE), root)
