@@ -101,8 +101,8 @@ def test_the_plan_for_programs(served: Outside, says: Said) -> None:
     assert told["steps"][0]["page"].endswith("/manage/project/tiny-thing/release/1.2.3/")
 
 
-def test_the_proof_before_and_after(served: Outside, says: Said) -> None:
-    """`--verify` with a real pip: red while any file is free, green when every file on every index is yanked."""
+def test_the_proof_before_and_after(served: Outside, says: Said, no_pip: None) -> None:
+    """`--verify`: red while any file on any index is free, green when every one is yanked."""
     code, out, _ = says("release", "rollback", "1.2.3", "--verify")
     assert code == 1
     assert out.count("NOT in force") == 2
@@ -114,9 +114,18 @@ def test_the_proof_before_and_after(served: Outside, says: Said) -> None:
     code, out, _ = says("release", "rollback", "1.2.3", "--verify")
     assert code == 0
     assert out.count("PASS   yanked (eats data)") == 4
+
+
+def test_a_real_pip_proves_what_installers_take(published: Outside, here: Path, says: Said) -> None:
+    """The name falls back, the pin still installs with a warning, the compatible range finds nothing; pip is named."""
+    for version in ("1.2.2", "1.2.3"):
+        published.upload(version, "pypi", attested=False)
+    published.yank("1.2.3", "eats data", "pypi")
+    code, out, _ = says("release", "rollback", "1.2.3", "--verify")
+    assert code == 0
     assert "installers take (by pip " in out
     lines = [line.split() for line in out.splitlines() if " -> " in line]
-    assert [line[2].rstrip(",:") for line in lines] == ["1.2.2", "1.2.3", "nothing"] * 2
+    assert [line[2].rstrip(",:") for line in lines] == ["1.2.2", "1.2.3", "nothing"]
 
 
 def test_without_a_pip_the_rules_decide_and_are_named(served: Outside, says: Said, no_pip: None) -> None:

@@ -6,6 +6,7 @@ import typer
 
 from hephaestus.cli.audit import audit
 from hephaestus.cli.install import install
+from hephaestus.cli.metrics import metrics
 from hephaestus.cli.notes import notes
 from hephaestus.cli.plan import plan
 from hephaestus.cli.rollback import rollback
@@ -32,6 +33,7 @@ release.command()(status)
 release.command()(plan)
 release.command()(rollback)
 release.command()(audit)
+release.command()(metrics)
 release.command()(verify)
 release.command()(install)
 release.command()(notes)
