@@ -59,6 +59,7 @@ def sound_policy() -> Policy:
         workflows={WORKFLOW: "active"},
         sha_pinning_required=True,
         secrets=["CODECOV"],
+        variables=["HEPHAESTUS_TESTPYPI"],
     )  # fmt: skip
 
 

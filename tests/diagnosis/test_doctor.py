@@ -130,6 +130,7 @@ SPOILED: list[tuple[str, Spoil, str]] = [
     ("stored-secrets", settings(lambda policy: policy.organization_secrets.append("TWINE_PASS")), "TWINE_PASS"),
     ("stored-secrets", settings(lambda policy: policy.secrets.extend(["X"] * 130 + ["pypi_late"])), "pypi_late"),
     ("stored-variables", settings(lambda policy: policy.variables.append("TestPyPI_User")), "TestPyPI_User"),
+    ("stored-variables", settings(lambda policy: policy.variables.append("X_HEPHAESTUS_PYPI")), "X_HEPHAESTUS_PYPI"),
     ("stored-variables", settings(lambda policy: policy.organization_variables.append("TWINE_USERNAME")), "TWINE"),
     ("stored-secrets-testpypi", environment("testpypi", secrets=["TEST_PYPI"]), "TEST_PYPI"),
     ("stored-variables-testpypi", environment("testpypi", variables=["TEST_PYPI"]), "TEST_PYPI"),

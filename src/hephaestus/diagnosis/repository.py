@@ -21,8 +21,9 @@ __all__ = ["GROUP", "STORED_NAMES", "repository_lines"]
 
 GROUP = "GitHub"
 
-#: Names of secrets and variables that speak of credentials for an index; none is needed any more.
-STORED_NAMES = re.compile(r"PYPI|TWINE|UV_PUBLISH", re.IGNORECASE)
+#: Names of secrets and variables that speak of credentials for an index; none is needed any more. Variables of this
+#: suite's own, such as HEPHAESTUS_TESTPYPI, are none.
+STORED_NAMES = re.compile(r"(?!HEPHAESTUS_).*(?:PYPI|TWINE|UV_PUBLISH)", re.IGNORECASE)
 
 _Environments = Callable[[str], DeploymentEnvironment | None]
 
@@ -195,7 +196,7 @@ def _names(
     def answer(check: Check) -> Line:
         if place is not None and environment(place) is None:
             return check.passed(f"there is no environment {place}")
-        names = [name for name in settings.stored_names(kind, environment=place) if STORED_NAMES.search(name)]
+        names = [name for name in settings.stored_names(kind, environment=place) if STORED_NAMES.match(name)]
         return check.failed(", ".join(names)) if names else check.passed("none that speaks of an index")
 
     return answer
