@@ -13,14 +13,8 @@ from stages.releases import PROJECT, SDIST, WHEEL, Spoilt, build, put, sdist, si
 
 from hephaestus.release.errors import GateRefused
 from hephaestus.stages.runner import Outcome, run_stage
-from hephaestus.stages.sign import (
-    IdentityMissingError,
-    SealedSignaturesError,
-    SignDistributions,
-    SignedWronglyError,
-    SigningServiceError,
-    SignWheelhouse,
-)
+from hephaestus.stages.sign import SealedSignaturesError, SignDistributions, SignedWronglyError, SignWheelhouse
+from hephaestus.stages.sign_answers import IdentityMissingError, SigningServiceError
 from hephaestus.stages.stage import Context, Options, Stage
 from hephaestus.standins.sigstore import Serving
 from hephaestus.worlds.world import ChildKind
@@ -163,7 +157,7 @@ def test_signatures_that_hold_are_kept_when_the_receipt_is_gone(signed: Context)
 
 
 def test_signatures_that_no_longer_hold_are_made_anew(signed: Context) -> None:
-    """Without a receipt, one broken bundle means that all are made again."""
+    """Without a receipt, a broken bundle is made again, and what still holds is kept: log entries are for ever."""
     before = contents(signed)
     forget(signed)
     broken = signed.directory.path / "bundles" / f"{WHEEL}.sigstore.json"
@@ -171,7 +165,8 @@ def test_signatures_that_no_longer_hold_are_made_anew(signed: Context) -> None:
     outcome = sign(signed)
     assert outcome.receipt is not None
     assert outcome.receipt.evidence["state"] == "signed"
-    assert not [path for path, content in contents(signed).items() if content == before[path]]
+    changed = [path for path, content in contents(signed).items() if content != before[path]]
+    assert changed == [f"bundles/{WHEEL}.sigstore.json"]
 
 
 def test_redo_signs_again(signed: Context) -> None:
@@ -192,7 +187,7 @@ def test_a_missing_signature_is_made_while_nothing_is_published(built: Context) 
 @pytest.fixture
 def sealed_by_testpypi(signed: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """After signing, the world's testpypi has the wheel of this version."""
-    served = {"testpypi": {WHEEL: "sha256:" + "0" * 64}, "pypi": {}}
+    served = {"testpypi": dict.fromkeys((WHEEL, SDIST), "sha256:" + "0" * 64), "pypi": {}}
     monkeypatch.setattr("hephaestus.stages.sign.sealed", lambda _context: served)
 
 
@@ -218,13 +213,13 @@ def test_redo_keeps_the_signatures_of_a_sealed_release(signed: Context) -> None:
 
 @pytest.mark.usefixtures("sealed_by_testpypi")
 def test_a_sealed_release_with_a_broken_signature_is_refused(signed: Context) -> None:
-    """A lost receipt and a broken bundle of a sealed release: no new ones, the broken one is named."""
+    """A lost receipt and a broken attestation of a sealed release: no new one, the broken one is named."""
     forget(signed)
-    broken = signed.directory.path / "bundles" / f"{WHEEL}.sigstore.json"
+    broken = signed.directory.path / "attestations" / f"{WHEEL}.publish.attestation"
     broken.write_bytes(b"{}")
     with pytest.raises(SealedSignaturesError) as raised:
         sign(signed)
-    assert f"{WHEEL}.sigstore.json" in str(raised.value)
+    assert f"{WHEEL}.publish.attestation" in str(raised.value)
 
 
 def test_other_bytes_are_signed_again(signed: Context, tmp_path: Path) -> None:

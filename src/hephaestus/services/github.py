@@ -187,12 +187,17 @@ class GitHubClient:
         return self._patch(release, {"body": notes}, action="edit the notes")
 
     def upload_assets(
-        self, release: Release, files: Sequence[Path], *, replace: bool = False, progress: AssetProgress | None = None
+        self,
+        release: Release,
+        files: Sequence[Path],
+        *,
+        replaceable: Collection[str] = (),
+        progress: AssetProgress | None = None,
     ) -> Release:
         """Send the files that the release lacks, under their own names; the release as it is afterwards.
 
-        Same digest: kept. Other bytes under one of the names: AssetMismatch before anything is sent, unless it is a
-        draft and they are to be replaced. The rest of a broken transfer is removed from a draft and sent again.
+        Same digest: kept. Other bytes under one of the names: AssetMismatch before anything is sent, but for those of
+        a draft that are ``replaceable``. The rest of a broken transfer is removed from a draft and sent again.
         Raises ReleaseImmutable for a frozen release.
         """
         local = {path.name: path for path in files}
@@ -201,7 +206,7 @@ class GitHubClient:
         expected = {name: sha256_of(path) for name, path in local.items()}
         fresh = self.release(release.id)
         report = self._report(fresh, expected)
-        if report.different and not (replace and fresh.draft):
+        if not (fresh.draft and set(report.different) <= set(replaceable)) and report.different:
             raise AssetMismatch(url=fresh.url, tag=fresh.tag, different=report.different)
         for asset in [asset for asset in fresh.assets if asset.name in report.different]:
             self._remove(fresh, asset)

@@ -6,49 +6,27 @@ the identity the world expects. One module serves two sessions: the distribution
 
 from __future__ import annotations
 
-import re
 import shutil
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hephaestus.release.directory import Staging
-from hephaestus.release.errors import Finding, ReleaseError, StageFailed
+from hephaestus.release.errors import Finding, ReleaseError
+from hephaestus.stages.adoption import adopted_assets, adopted_attestations
 from hephaestus.stages.proofs import distributions, outputs_of, unproven
 from hephaestus.stages.rules import index_findings
 from hephaestus.stages.sealing import sealed
+from hephaestus.stages.sign_answers import IdentityMissingError, expired, explained
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
 from hephaestus.stages.verification import Proof, attestation_of, bundle_of, refusals, verify
 from hephaestus.toolchain.process import Completed
 from hephaestus.worlds.world import ChildKind
 
-__all__ = ["IdentityMissingError", "SignDistributions", "SignWheelhouse", "SignedWronglyError", "SigningServiceError"]
+__all__ = ["SealedSignaturesError", "SignDistributions", "SignWheelhouse", "SignedWronglyError"]
 
 _SIGN_SECONDS = 600.0
-
-
-class IdentityMissingError(ReleaseError):
-    """Raised when the signer has no ambient identity; it would otherwise ask a person, who is not there."""
-
-    def __init__(self, *, stage: str) -> None:
-        super().__init__(
-            what=f"{stage}: there is no identity to sign with",
-            why="signing takes the identity of a CI job (OIDC); it is never asked for interactively",
-            next_step="in the workflow, give this job `permissions: id-token: write`, then re-run the failed jobs",
-        )
-
-
-class SigningServiceError(ReleaseError):
-    """Raised when Sigstore did not answer as it should; nothing of this attempt is kept."""
-
-    def __init__(self, *, stage: str, service: str, output: str) -> None:
-        super().__init__(
-            what=f"{stage}: {service} failed; no signature of this attempt is kept",
-            why="Sigstore's public services have outages of minutes; signing is a stage of its own for that reason",
-            details=_said(output),
-            next_step=f"`nox -s {stage}` again in a few minutes; nothing has been uploaded",
-        )
 
 
 class SignedWronglyError(ReleaseError):
@@ -75,6 +53,10 @@ class SealedSignaturesError(ReleaseError):
         )
 
 
+def _bundle_path(subject: str) -> str:
+    return bundle_of(Path(subject).name)
+
+
 class _Sign(Stage):
     lock = "sign"
 
@@ -87,10 +69,10 @@ class _Sign(Stage):
         del context
         return []
 
-    def sealed_where(self, context: Context) -> list[str]:
-        """The indexes that already serve what is signed here: its signatures can no longer be replaced."""
+    def sealed_files(self, context: Context) -> dict[str, list[str]]:
+        """What is signed here and on an index already, by file name: its attestation can no longer be replaced."""
         del context
-        return []
+        return {}
 
     def inputs(self, context: Context) -> Inputs:
         """The files, and who must have signed them."""
@@ -98,30 +80,38 @@ class _Sign(Stage):
         return Inputs(files=self.subjects(context), settings={"subject": publisher.subject, "issuer": publisher.issuer})
 
     def act(self, context: Context, staging: Staging) -> Evidence:
-        """Sign into a fresh folder, verify, hand over only when complete.
+        """Sign what has no proof that holds yet into a fresh folder, verify all, hand over only when complete.
 
-        Signatures that are already there and verify are kept: log entries are for ever, and those of a release
-        that is on an index cannot be replaced.
+        Proofs that are there already, here or in public, and verify are kept: log entries are for ever, and the
+        attestations of a file that is on an index cannot be replaced.
         """
-        subjects = list(self.subjects(context))
-        attested = self.attested(context)
-        names = {bundle_of(Path(path).name): path for path in subjects}
-        names |= {attestation_of(Path(path).name): path for path in attested}
-        where = self.sealed_where(context)
-        kept = self._kept(context, names, where)
-        if kept is None:
-            self._sign(context, staging, subjects)
-            self._attest(context, staging, attested)
-            results = self._verified(context, names, staging.path)
-        else:
-            results = kept
-            for path in names:
-                shutil.copyfile(context.directory.path / path, staging.path(path))
+        names = {bundle_of(Path(path).name): path for path in self.subjects(context)}
+        names |= {attestation_of(Path(path).name): path for path in self.attested(context)}
+        sealing = self.sealed_files(context)
+        results, held = self._held(context, names, sealing)
+        missing = {path: subject for path, subject in names.items() if path not in held}
+        lost = [
+            path for path, subject in missing.items() if path != _bundle_path(subject) and Path(subject).name in sealing
+        ]
+        if lost:
+            where = sorted({index for path in lost for index in sealing[Path(names[path]).name]})
+            raise SealedSignaturesError(stage=self.name, missing=lost, where=where)
+        for path, proof in held.items():
+            shutil.copyfile(proof, staging.path(path))
+        if missing:
+            self._sign(
+                context, staging, [subject for path, subject in missing.items() if path == _bundle_path(subject)]
+            )
+            self._attest(
+                context, staging, [subject for path, subject in missing.items() if path != _bundle_path(subject)]
+            )
+            made = self._verified(context, {path: staging.path(path) for path in missing}, names)
+            results = [*results, *made.values()]
         if wrong := refusals(results, subject=context.world.publisher.subject):
             raise SignedWronglyError(stage=self.name, findings=wrong, subject=context.world.publisher.subject)
         return Evidence(
             data={
-                "state": "signed" if kept is None else "kept",
+                "state": "signed" if missing else "kept",
                 "identity": context.world.publisher.subject,
                 "issuer": context.world.publisher.issuer,
                 "assumed": context.world.publisher.assumed,
@@ -131,6 +121,45 @@ class _Sign(Stage):
                 ],
             }
         )
+
+    def _held(
+        self, context: Context, names: Mapping[str, str], sealing: Mapping[str, object]
+    ) -> tuple[list[dict[str, Any]], dict[str, Path]]:
+        """The proofs that need not be made: their results, and where each is now, here or fetched from the public.
+
+        ``--redo`` sets them aside as long as nothing is sealed.
+        """
+        if context.options.forces(self.name) and not sealing:
+            return [], {}
+        here = {path: context.directory.path / path for path in names if (context.directory.path / path).is_file()}
+        results, held = self._holding(context, here, names)
+        away = {path: subject for path, subject in names.items() if path not in held}
+        if away and (public := self._public(context, away, sealing)):
+            context.narrator.step(f"{len(public)} of {len(names)} signatures are public already: taken over")
+            more, taken = self._holding(context, public, names)
+            results, held = [*results, *more], {**held, **taken}
+        return results, held
+
+    def _holding(
+        self, context: Context, proofs: Mapping[str, Path], names: Mapping[str, str]
+    ) -> tuple[list[dict[str, Any]], dict[str, Path]]:
+        results = self._verified(context, proofs, names) if proofs else {}
+        good = {path: proof for path, proof in proofs.items() if results[path]["ok"]}
+        return [results[path] for path in good], good
+
+    def _public(self, context: Context, away: Mapping[str, str], sealing: Mapping[str, object]) -> dict[str, Path]:
+        fetched = context.work / "public"
+        bundles = {Path(path).name: path for path, subject in away.items() if path == _bundle_path(subject)}
+        attested = {Path(subject).name: path for path, subject in away.items() if path != _bundle_path(subject)}
+        build = context.directory.receipt("build")
+        again = bool(sealing) or (build is not None and bool(build.evidence.get("sealed")))
+        found = {}
+        if again:  # before anything is public, nothing can have been released
+            found = {bundles[name]: file for name, file in adopted_assets(context, bundles, fetched).items()}
+        if wanted := set(attested) & set(sealing):
+            served = adopted_attestations(context, wanted, fetched)
+            found |= {attested[name]: file for name, file in served.items()}
+        return found
 
     def _signer(self, context: Context) -> dict[str, str]:
         """The environment of a signing child; raises IdentityMissingError before any tool could ask a person.
@@ -144,6 +173,8 @@ class _Sign(Stage):
         return {**environment, "COLUMNS": "1000"}
 
     def _sign(self, context: Context, staging: Staging, subjects: list[str]) -> None:
+        if not subjects:
+            return
         fresh = context.work / "bundles"
         files = [str(context.directory.path / path) for path in subjects]
         context.narrator.step(f"signing {len(files)} files")
@@ -163,16 +194,16 @@ class _Sign(Stage):
             return context.environment.run(command, env=self._signer(context), timeout=_SIGN_SECONDS)
 
         done = attempt()
-        if not done.ok and _EXPIRED.search(done.output):
+        if not done.ok and expired(done.output):
             context.narrator.step("the identity expired meanwhile; once more with a fresh one")
             done = attempt()
         if not done.ok:
-            raise self._explain(done.output, code=done.code, command="sigstore sign")
+            raise self._explain(done.output, done.code, "sigstore sign")
         for path in subjects:
             name = Path(path).name
             made = fresh / f"{name}.sigstore.json"
             if not made.is_file():
-                raise self._explain(f"sigstore made no bundle for {name}", code=done.code, command="sigstore sign")
+                raise self._explain(f"sigstore made no bundle for {name}", done.code, "sigstore sign")
             shutil.copyfile(made, staging.path(bundle_of(name)))
 
     def _attest(self, context: Context, staging: Staging, attested: list[str]) -> None:
@@ -192,93 +223,44 @@ class _Sign(Stage):
             return context.environment.work("attest", request, env=self._signer(context), timeout=_SIGN_SECONDS)
 
         answer = attempt()
-        if _EXPIRED.search(str(answer["error"])):
+        if expired(str(answer["error"])):
             context.narrator.step("the identity expired meanwhile; once more with a fresh one")
             answer = attempt()
         if answer["error"]:
-            raise self._explain(str(answer["error"]), code=1, command="the attest worker")
+            raise self._explain(str(answer["error"]), 1, "the attest worker")
         for path in attested:
             name = Path(path).name
             shutil.copyfile(fresh / f"{name}.publish.attestation", staging.path(attestation_of(name)))
 
     def _verified(
-        self, context: Context, names: Mapping[str, str], place: Callable[[str], Path]
-    ) -> list[dict[str, Any]]:
-        context.narrator.step(f"verifying {len(names)} signatures under {context.world.publisher.subject}")
-        return verify(
+        self, context: Context, proofs: Mapping[str, Path], names: Mapping[str, str]
+    ) -> dict[str, dict[str, Any]]:
+        """The result for each of ``proofs``: release-directory path to where that proof is now."""
+        context.narrator.step(f"verifying {len(proofs)} signatures under {context.world.publisher.subject}")
+        # The worker answers for bundles first.
+        paths = sorted(proofs, key=lambda path: path != _bundle_path(names[path]))
+        results = verify(
             context,
             [
                 Proof(
-                    file=context.directory.path / subject,
-                    proof=place(path),
-                    kind="bundle" if path.endswith(".sigstore.json") else "attestation",
+                    file=context.directory.path / names[path],
+                    proof=proofs[path],
+                    kind="bundle" if path == _bundle_path(names[path]) else "attestation",
                 )
-                for path, subject in names.items()
+                for path in paths
             ],
         )
+        return dict(zip(paths, results, strict=True))
 
-    def _kept(self, context: Context, names: Mapping[str, str], where: list[str]) -> list[dict[str, Any]] | None:
-        """The results for signatures that are there already and all hold; None when they are to be made.
+    def _explain(self, output: str, code: int, command: str) -> ReleaseError:
+        return explained(output, stage=self.name, code=code, command=command, retry=self.retry)
 
-        Raises SealedSignaturesError when they are to be made but the release is on an index.
-        """
-        here = context.directory.path
-        missing = [path for path in names if not (here / path).is_file()]
-        forced = context.options.forces(self.name) and not where
-        results = [] if missing or forced else self._verified(context, names, lambda path: here / path)
-        if results and all(result["ok"] for result in results):
-            return results
-        if where:
-            broken = missing or [str(result["proof"]) for result in results if not result["ok"]]
-            raise SealedSignaturesError(stage=self.name, missing=broken, where=where)
-        return None
-
-    def _explain(self, output: str, *, code: int, command: str) -> ReleaseError:
-        """One sentence for what sigstore ends with, tracebacks included (facts: sigstore, sections 1 and 2)."""
-        if re.search(r"EOFError|no ambient identity|ACTIONS_ID_TOKEN|OIDC token request failed \(code=40[13]", output):
-            return IdentityMissingError(stage=self.name)
-        for service, pattern in _SERVICES.items():
-            if re.search(pattern, "\n".join(_said(output))):
-                return SigningServiceError(stage=self.name, service=service, output=output)
-        return StageFailed(stage=self.name, command=command, code=code, output=output, next_step=f"`{self.retry}`")
-
-
-def _said(output: str) -> list[str]:
-    """What the client says in the end: without certificates, and without the tracebacks it says it with."""
-    said: list[str] = []
-    inside = False
-    for line in output.splitlines():
-        inside = (inside and line.startswith(" ")) or line.startswith("Traceback ")
-        text = " ".join(line.split())
-        if text and not inside and not _NOISE.match(text):
-            said.append(text)
-    errors = [number for number, text in enumerate(said) if _ERROR.match(text)]
-    return said[errors[-1] :][:4] if errors else said[-4:]
-
-
-#: A log line of the client (its text may follow on the next lines), or the last line of a traceback.
-_ERROR = re.compile(r"(?:\[[\d:]+\] )?ERROR\b|[A-Za-z_][\w.]*(?:Error|Exception|Expired\w+)(?::|\Z)")
-_NOISE = re.compile(
-    r"For detailed error information|(?:The above exception|During handling of the above)|Additional context"
-)
 
 #: What an ambient identity shows itself by: GitHub Actions, GitLab CI (facts: sigstore, section 2).
 _AMBIENT = (
     ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"),
     ("GITLAB_CI", "SIGSTORE_ID_TOKEN"),
 )
-
-#: Tokens live for minutes, and one token serves all files: a fresh one is asked for, once.
-_EXPIRED = re.compile(r"Expired(?:Identity|Certificate)|has expired|Identity token is (?:malformed|not within)")
-
-#: What the client prints when one of Sigstore's services fails (sigstore 4.5.1).
-_SERVICES = {
-    "the identity provider (OIDC)": r"OIDC token|Identity ?token|IdentityError|audience claim|malformed or incomplete",
-    "the transparency log (Rekor)": r"(?i)rekor|transparency log|tlog",
-    "the certificate authority (Fulcio)": r"(?i)fulcio|signing certificate",
-    "the timestamp authority": r"(?i)timestamp(?!.*extension)",
-    "a Sigstore service": r"Connection(Error| refused)|ReadTimeout|Max retries exceeded",
-}
 
 
 class SignDistributions(_Sign):
@@ -294,9 +276,13 @@ class SignDistributions(_Sign):
         """Every distribution: they cannot be attested after the upload."""
         return list(distributions(context))
 
-    def sealed_where(self, context: Context) -> list[str]:
-        """Every index of this world with a file of this version."""
-        return sorted(name for name, files in sealed(context).items() if files)
+    def sealed_files(self, context: Context) -> dict[str, list[str]]:
+        """Every file of this version that an index of this world has, with the indexes that have it."""
+        found: dict[str, list[str]] = {}
+        for index, files in sealed(context).items():
+            for name in files:
+                found.setdefault(name, []).append(index)
+        return found
 
     def gates(self, context: Context) -> list[Finding]:
         """Digests as built; nothing an index would refuse."""
