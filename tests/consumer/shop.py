@@ -119,8 +119,9 @@ class Shop:
         for name, content in files.items():
             (folder / name).write_bytes(content)
         release = client.upload_assets(release, [folder / name for name in files])
+        release = release if draft else client.publish(release, prerelease=prerelease)
         self.requests.clear()
-        return release if draft else client.publish(release, prerelease=prerelease)
+        return release
 
     def served(self, name: str) -> Path:
         """The file behind an asset, to be changed from behind."""
