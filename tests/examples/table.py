@@ -23,6 +23,7 @@ GROUPS: Mapping[str, tuple[int, int]] = {
     "State and hand-off": (41, 55),
     "Signing": (56, 64),
     "Upload": (65, 83),
+    "Smoke and wheelhouse": (84, 91),
 }
 
 TITLES: Mapping[int, str] = {
@@ -109,6 +110,14 @@ TITLES: Mapping[int, str] = {
     81: "proxies, PIP_*, UV_*, TWINE_*, .pypirc, pip.conf present",
     82: "publish without being asked for",
     83: "fork or pull-request event",
+    84: "dependency missing",
+    85: "dependency squatted on Test PyPI",
+    86: "dependency as an sdist only",
+    87: "yanked dependency",
+    88: "wheelhouse for another platform or Python",
+    89: "archive with traversal, links, devices, twins, a bomb",
+    90: "archive hash right, member hash wrong",
+    91: "dead script, failing import, wrong version reported",
 }
 
 #: Cases that no file can say: the test that holds them below tests/, and what is said or happens.
@@ -200,6 +209,45 @@ TESTS: Mapping[int, Sequence[tuple[str, str]]] = {
     82: [
         ("worlds/test_publish.py::test_nothing_but_the_exact_request_is_consent", "PublishNotAskedForError"),
     ],
+    84: [
+        ("stages/test_smoke.py::test_a_missing_dependency_is_named", "dependency-missing"),
+        ("stages/test_wheelhouse.py::test_a_missing_dependency_is_named", "WheelsMissing"),
+        ("stages/test_wheelhouse_targets.py::test_a_need_without_a_wheel_for_one_target_names_it", "WheelsMissing"),
+        (
+            "stages/test_wheelhouse_targets.py::test_an_archive_that_lacks_what_a_marker_asks_for_is_refused",
+            "OfflineInstallFailed",
+        ),
+    ],
+    85: [
+        ("stages/test_smoke.py::test_a_dependency_out_of_test_pypi_is_refused", "dependency-confusion"),
+    ],
+    86: [
+        ("stages/test_wheelhouse.py::test_a_dependency_without_wheels_is_named_as_such", "no-wheel"),
+    ],
+    87: [
+        ("stages/test_wheelhouse.py::test_a_wheelhouse_is_whole_described_and_the_same_every_time", "warned of"),
+    ],
+    88: [
+        ("release/test_targets.py::test_everything_wrong_with_a_list_is_said_at_once", "ConfigurationError"),
+        ("stages/test_wheelhouse_targets.py::test_the_gates_hold_every_target_against_our_wheels", "wheel-unsupported"),
+        ("stages/test_wheelhouse_page.py::test_the_lock_is_refused_where_it_was_not_made_for", "refused by pip and uv"),
+    ],
+    89: [
+        ("release/test_extraction.py::test_hostile_and_broken_archives_are_refused", "ArchiveRefused"),
+        ("release/test_extraction.py::test_a_bomb_is_stopped_by_what_it_grows_to", "ArchiveRefused"),
+        ("release/test_extraction.py::test_no_tar_whatever_writes_outside_or_leaves_a_file", "ArchiveRefused"),
+    ],
+    90: [
+        ("release/test_extraction.py::test_what_is_expected_must_be_met_exactly", "ArchiveRefused"),
+        (
+            "stages/test_wheelhouse_page.py::test_a_changed_wheel_is_refused_by_list_and_lock",
+            "refused by pip and uv",
+        ),
+    ],
+    91: [
+        ("stages/test_smoke.py::test_everything_that_is_wrong_is_said_at_once", "dead-script"),
+        ("stages/test_wheelhouse.py::test_a_wheel_that_does_not_work_offline_is_not_packed_up", "OfflineInstallFailed"),
+    ],
 }
 
 #: What nothing holds yet, and why.
@@ -214,7 +262,7 @@ OPEN: Mapping[int, str] = {
 _HEAD = """\
 # Bad inputs: what is said, and what holds it
 
-Every bad input of the five groups below ends in one clear error with the next command. A case is an example file in
+Every bad input of the six groups below ends in one clear error with the next command. A case is an example file in
 `tests/examples/bad/` (adding a case is adding a file) or, where no file can say it, a test. The last column is the code
 of the finding or the class of the error. **open** means that nothing holds it yet, and why. Written by
 `python tests/examples/table.py`; a test keeps it true.
