@@ -63,13 +63,13 @@ def verify(
         expectation = Expectation.read(said, environ=os.environ)
         question = Question.read(targets or [], expectation, bundle=bundle, offline=offline)
         identity = question.identity
-        trust = Trust(trusted_root=trusted_root, offline=offline, announce=announce)
-        trust.prepare()
         services = Services(
             token=os.environ.get("GITHUB_TOKEN") or None,
             timeout=timeout,
             **{name: url for name, url in urls.items() if url is not None},
         )
+        trust = Trust(trusted_root=trusted_root, offline=offline, announce=announce)
+        trust.prepare()
         verification = Verification(identity=identity, trust=trust, services=services, announce=announce)
         verdicts = question.answered(verification)
         if as_json:

@@ -29,6 +29,7 @@ from hephaestus.release.manifest import ManifestError, parse_sums
 from hephaestus.release.names import unfit_member_name
 from hephaestus.release.receipts import ReceiptError
 from hephaestus.services import USER_AGENT
+from hephaestus.services.address import Address
 from hephaestus.services.errors import DownloadMismatch, ServiceError
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.http import HttpClient
@@ -45,13 +46,20 @@ Announce = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Where a release is served. ``timeout`` is in seconds, of connecting and of silence; the token never shows."""
+    """Where a release is served; raises AddressRefused for what is no address of a service.
+
+    ``timeout`` is in seconds, of connecting and of silence; the token never shows.
+    """
 
     index_url: str = "https://pypi.org/simple/"
     test_index_url: str = "https://test.pypi.org/simple/"
     github_url: str = "https://api.github.com"
     token: str | None = field(default=None, repr=False)
     timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        for url in (self.index_url, self.test_index_url, self.github_url):
+            Address.parse(url)
 
     @contextmanager
     def http(self) -> Iterator[HttpClient]:
