@@ -35,6 +35,7 @@ from hephaestus.worlds.world import Publisher
 NAME = "tiny-thing"
 REPOSITORY = "Owner/repo"
 TOKEN = "ghs_" + "a" * 36
+ADMIN_TOKEN = "ghp_" + "b" * 36
 COMMIT = "c" * 40
 PYPROJECT = """\
 [project]
@@ -100,7 +101,12 @@ class Outside:
             for name in ("testpypi", "pypi")
         }  # fmt: skip
         self.github = GitHub(
-            folder / "github", repository=REPOSITORY, token=TOKEN, clock=self.clock, faults=self.faults
+            folder / "github",
+            repository=REPOSITORY,
+            token=TOKEN,
+            admin_token=ADMIN_TOKEN,
+            clock=self.clock,
+            faults=self.faults,
         )
         self.github.push([COMMIT])
         listeners.requests.clear()

@@ -18,6 +18,7 @@ from hephaestus.services.github import GitHubClient
 from hephaestus.services.index import IndexClient, IndexFile, IndexProject, plan_upload
 from hephaestus.services.plan import FileState
 from hephaestus.services.releases import AssetReport, Release
+from hephaestus.services.settings import RepositorySettings
 
 __all__ = [
     "Asked",
@@ -164,15 +165,22 @@ def ask(project: Project, places: Places, expected: Expected, *, now: datetime) 
 
 
 def immutable_releases(places: Places) -> bool | None:
-    """Whether GitHub freezes what is published here; None where it does not say so to us."""
-    if not places.github.token:
-        # Without one the API answers 404, whatever the setting is.
-        return None
+    """Whether GitHub freezes what is published here; None where nobody tells us.
+
+    The setting is shown to administrators only; to all others a frozen latest release shows it.
+    """
+    github = places.github
     with places.http() as http:
+        settings = RepositorySettings(github.api_url, github.repository, github.token or None, http=http)
         try:
-            return places.releases(http).immutable_releases()
+            return settings.immutable_releases(administrator=settings.facts().administrator)
+        except ServiceError:
+            pass
+        try:
+            latest = places.releases(http).latest_release()
         except ServiceError:
             return None
+    return True if latest is not None and latest.immutable else None
 
 
 def next_step(project: Project, asked: Asked) -> str:

@@ -1,0 +1,93 @@
+"""``hephaestus release plan``: everything a run would do, and nothing done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from cli.conftest import Said
+from inspection.outside import Outside
+from inspection.test_forecast import committed, git
+
+
+@pytest.fixture
+def project(published: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clean, tagged clone, and the current folder in it; no workflow job."""
+    root = committed(tmp_path / "clone", tag="v1.2.3").root
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    return root
+
+
+def kept(*roots: Path) -> dict[str, str]:
+    """Every file below these folders, by digest."""
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for root in roots
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_plan_of_a_publish_reads_and_does_nothing(published: Outside, project: Path, says: Said) -> None:
+    """Only questions reach the services; project, indexes and GitHub keep every byte; the labels are all there."""
+    published.upload("1.2.3", "testpypi", only=[next(iter(published.make("1.2.3")))])
+    before = kept(project, published.folder)
+    published.listeners.requests.clear()
+    code, out, err = says("release", "plan", "--publish")
+    assert (code, err) == (1, "")
+    assert "what `nox -s release -- --publish` would do now; nothing was sent" in out
+    assert "REFUSED  refused: a publish happens in the workflow" in out
+    assert {request.method for _, request in published.listeners.requests} <= {"GET", "HEAD"}
+    assert kept(project, published.folder) == before
+    for label in ("[reversible]", "[never]", "[until 20"):
+        assert label in out
+
+
+def test_in_its_job_a_plan_refuses_nothing(
+    published: Outside, project: Path, says: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job of the workflow at the tag: every stage runs, exit code 0."""
+    commit = (project / ".git" / "refs" / "heads").iterdir().__next__().read_text(encoding="utf-8").strip()
+    for name, value in {
+        "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "Owner/repo", "GITHUB_REF": "refs/tags/v1.2.3",
+        "GITHUB_WORKFLOW_REF": "Owner/repo/.github/workflows/publish-pypi.yml@refs/tags/v1.2.3",
+        "GITHUB_SHA": commit, "GITHUB_EVENT_NAME": "push",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    code, out, _ = says("release", "plan", "--publish", "--json")
+    told = json.loads(out)
+    assert (code, told["refused"], told["hindrances"]) == (0, False, [])
+    assert {stage["verdict"] for stage in told["stages"]} == {"run"}
+
+
+def test_a_plan_of_a_first_rehearsal(project: Path, says: Said) -> None:
+    """Nothing was rehearsed yet: everything runs, no folder is made, and the labels are said to be a publish's."""
+    code, out, err = says("release", "plan")
+    assert (code, err) == (0, "")
+    assert "the labels say what a publish could not take back" in out
+    assert not (project / "release").exists()
+
+
+def test_dirt_stops_a_publish_and_not_a_rehearsal(published: Outside, project: Path, says: Said) -> None:
+    """Uncommitted changes: a rehearsal takes them and says so, a publish refuses."""
+    (project / "new.py").write_text("x = 1\n", encoding="utf-8")
+    code, out, _ = says("release", "plan")
+    assert code == 0
+    assert "rehearsing uncommitted changes" in out
+    code, out, _ = says("release", "plan", "--publish")
+    assert code == 1
+    assert "the work tree differs from" in out
+
+
+def test_no_clone_is_a_refusal_and_no_traceback(published: Outside, here: Path, says: Said) -> None:
+    """In a folder that git does not know build would refuse; so does the plan."""
+    code, out, _ = says("release", "plan")
+    assert code == 1
+    assert "build            refused" in out
+    git(here, "init", "-q")
+    code, out, _ = says("release", "plan", "--publish", "--json")
+    assert code == 1
+    assert json.loads(out)["stages"][0]["verdict"] == "refused"
