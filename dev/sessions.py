@@ -73,10 +73,14 @@ def bench(session: nox.Session) -> None:
 
 
 def crash(session: nox.Session) -> None:
-    """Kill every stage at every boundary, run it again, hold the result against an undisturbed one (half an hour)."""
+    """Kill every stage at every boundary, run it again, hold the result against an undisturbed one (half an hour).
+
+    So too the installation of a release.
+    """
     _install(session, "tests")
     chosen = session.posargs or ["-n", "2", "--dist", "worksteal"]
-    session.run("python", "-m", "pytest", "tests/e2e/test_crash.py", *chosen, env={"HEPHAESTUS_EVERY_BOUNDARY": "1"})
+    files = ("tests/e2e/test_crash.py", "tests/consumer/test_install_interrupted.py")
+    session.run("python", "-m", "pytest", *files, *chosen, env={"HEPHAESTUS_EVERY_BOUNDARY": "1"})
 
 
 def workflows(session: nox.Session) -> None:

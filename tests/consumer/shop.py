@@ -244,7 +244,9 @@ def pip_venv(pip_venv_made: Path) -> Iterator[Path]:
 
 def installed(python: Path) -> dict[str, str]:
     """Name to version of what is in an environment, but for its tools."""
-    code = "from importlib.metadata import distributions; import json; "
-    code += "print(json.dumps({one.name: one.version for one in distributions()}))"
-    said = subprocess.run([python, "-I", "-c", code], check=True, capture_output=True, text=True).stdout
-    return {name: version for name, version in json.loads(said).items() if name not in ("pip", "setuptools", "wheel")}
+    found = {}
+    for folder in python.parents[1].glob("lib/python*/site-packages/*.dist-info"):
+        lines = (folder / "METADATA").read_text(encoding="utf-8").splitlines()
+        fields = dict(line.split(": ", 1) for line in lines if ": " in line)
+        found[fields["Name"]] = fields["Version"]
+    return {name: version for name, version in found.items() if name not in ("pip", "setuptools", "wheel")}

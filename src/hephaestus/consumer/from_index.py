@@ -63,8 +63,11 @@ def install_from_index(installation: Installation) -> Outcome:
     if options.dry_run:
         return _outcome(installation, chosen, target, state="planned")
     with _private(installation) as (private, cache):
-        wheel = _fetch(installation, client, chosen, private)
-        _attested(installation, client, chosen, wheel)
+        kept = None
+        if cache is not None:
+            kept = cache.kept_archive(chosen.file.filename, sha256=chosen.sha256, overwrite=options.overwrite)
+        wheel = kept or _fetch(installation, client, chosen, private)
+        _attested(installation, client, chosen, wheel, private)
         if cache is not None:
             cache.keep(private, archive=wheel, unpacked=None)
             return _outcome(installation, chosen, target, state="downloaded", path=str(cache.archive(wheel.name)))
@@ -137,13 +140,13 @@ def _fetch(installation: Installation, client: IndexClient, chosen: _Chosen, pri
         file, wheel, progress=lambda done, total: installation.narrator.progress(done, total, "bytes")
     )
     boundary(f"downloaded {file.filename}")
-    installation.proofs.holds(file.filename, f"{got.size} bytes, sha256 {got.sha256}")
-    return wheel
+    return got.path
 
 
-def _attested(installation: Installation, client: IndexClient, chosen: _Chosen, wheel: Path) -> None:
+def _attested(installation: Installation, client: IndexClient, chosen: _Chosen, wheel: Path, private: Path) -> None:
     """At least one attestation of the publication, and every one of them holds: the public verifier asks for none."""
     file, proofs = chosen.file, installation.proofs
+    proofs.holds(file.filename, f"{wheel.stat().st_size} bytes, sha256 {chosen.sha256}")
     attestations = list(_attestations(client.provenance(file) or {}))
     if not attestations:
         looked = file.provenance or f"a provenance address on {installation.options.index_url}{chosen.project.name}/"
@@ -151,8 +154,8 @@ def _attested(installation: Installation, client: IndexClient, chosen: _Chosen, 
         return
     claims = []
     for number, attestation in enumerate(attestations):
-        path = wheel.parent / f"attestation-{number}.json"
-        with storage_failures(wheel.parent):
+        path = private / f"attestation-{number}.json"
+        with storage_failures(private):
             path.write_text(json.dumps(attestation), encoding="utf-8")
         claims.append(Claim(file=wheel, kind="attestation", proof=path, name=file.filename, sha256=chosen.sha256))
     proofs.signed(file.filename, claims, tag=chosen.tag)

@@ -26,15 +26,7 @@ _IDENTITY = re.compile(
     r"https://github\.com/(?P<repository>[^/]+/[^/]+)/\.github/workflows/(?P<workflow>[^/@]+)@(?P<ref>.+)\Z"
 )
 _TOKEN = re.compile(r"(?:gh[oprsu]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}|[0-9a-f]{40})\Z")
-_FROM_GITHUB = (
-    "asset_pattern",
-    "manifest_pattern",
-    "sigstore_pattern",
-    "token",
-    "overwrite",
-    "remove_archive",
-    "cleanup",
-)
+_FROM_GITHUB = ("asset_pattern", "manifest_pattern", "sigstore_pattern", "token", "remove_archive", "cleanup")
 _FROM_INDEX = ("project", "index_url", "extra_index_url")
 
 
@@ -155,8 +147,9 @@ class InstallOptions:
         for name in _FROM_GITHUB if index else _FROM_INDEX:
             if name in asked:
                 yield f"--{name.replace('_', '-')} means nothing with --source {self.source}"
-        if index and "destination" in asked and not self.download_only:
-            yield f"--destination means something with --source {self.source} only together with --download-only"
+        for name in ("destination", "overwrite"):
+            if index and name in asked and not self.download_only:
+                yield f"--{name} means something with --source {self.source} only together with --download-only"
         for one, other in (
             ("allow_unsigned", "require_sigstore"),
             ("sigstore_identity", "workflow"),
