@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from diagnosis.clinic import READ, WORKFLOW, Clinic
+from diagnosis.clinic import ADMIN, READ, WORKFLOW, Clinic
 
 from hephaestus.diagnosis.line import Verdict
 from hephaestus.diagnosis.publishers import MintElsewhereError
 from hephaestus.standins.github import Environment, Policy, Ruleset
-from hephaestus.standins.http import Request, Response
+from hephaestus.standins.http import Listener, Request, Response
+from hephaestus.standins.tls import ServerCertificate
 
 #: What no service shows without --mint.
 HIDDEN = {"publisher-testpypi", "publisher-pypi"}
@@ -88,6 +91,8 @@ SPOILED: list[tuple[str, Spoil, str]] = [
     ("credentials", written(".netrc", "machine upload.pypi.org login x password y\n"), ".netrc"),
     ("credentials", written(".config/pypoetry/auth.toml", "[pypi-token]\npypi = 'x'\n"), "auth.toml"),
     ("credentials", written(".local/share/uv/credentials/credentials.toml", "service = 'https://pypi.org'\n"), "uv"),
+    ("credentials", written("AppData/Roaming/uv/data/credentials/credentials.toml", "x = 'pypi.org'\n"), "Roaming"),
+    ("credentials", written("_netrc", "machine pypi.org\nlogin x\npassword y\n"), "_netrc"),
     ("credentials", lambda clinic: clinic.environ.update(TWINE_PASSWORD="x"), "TWINE_PASSWORD"),
     ("credentials", lambda clinic: clinic.environ.update(UV_PUBLISH_TOKEN="x"), "UV_PUBLISH_TOKEN"),
     ("credentials", lambda clinic: clinic.environ.update(MY_PYPI_API_TOKEN="x"), "MY_PYPI_API_TOKEN"),
@@ -505,3 +510,34 @@ def test_a_bare_environment_fails_in_every_way(clinic: Clinic) -> None:
     lines = clinic.lines()
     failed = {code for code, line in lines.items() if line.verdict is Verdict.FAIL}
     assert failed == {f"environment-{what}-pypi" for what in ("tags", "admins", "reviewers", "self-review")}
+
+
+def test_the_token_goes_to_github_alone(clinic: Clinic) -> None:
+    """Requests to GitHub's API carry it; no index and no issuer ever sees it."""
+    clinic.job()
+    clinic.diagnose(mint=True)
+    github = clinic.listeners["github"].url
+    seen = {request.base == github for request in clinic.requests if ADMIN in str(request.headers)}
+    assert seen == {True}
+    assert {request.base for request in clinic.requests} == {listener.url for listener in clinic.listeners.values()}
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_mint_over_tls(clinic: Clinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """Both indexes over TLS under an authority of one's own, told as twine and OpenSSL are told; else UNKNOWN."""
+    certificate = ServerCertificate.open(tmp_path / "tls", names=["localhost"], clock=time.time)
+    with (
+        Listener(clinic.indexes["testpypi"].handle, tls=certificate.context()) as testpypi,
+        Listener(clinic.indexes["pypi"].handle, tls=certificate.context()) as pypi,
+    ):
+        monkeypatch.setitem(clinic.listeners, "testpypi", testpypi)
+        monkeypatch.setitem(clinic.listeners, "pypi", pypi)
+        clinic.job()
+        doubtful = clinic.lines(mint=True, offline=True)["publisher-pypi"]
+        assert doubtful.verdict is Verdict.UNKNOWN
+        assert "not trusted" in doubtful.seen
+        monkeypatch.setenv(variable, str(certificate.authority))
+        clinic.environ[variable] = str(certificate.authority)
+        lines = clinic.lines(mint=True, offline=True)
+    assert lines["publisher-pypi"].verdict is Verdict.PASS
+    assert lines["project-testpypi"].verdict is Verdict.PASS

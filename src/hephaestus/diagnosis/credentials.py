@@ -33,19 +33,26 @@ def stored_credentials(environ: Mapping[str, str], home: Path) -> Iterator[str]:
     for name, value in sorted(environ.items()):
         if value and _VARIABLES.fullmatch(name) and not _IDENTITY.fullmatch(name):
             yield f"variable {name}"
-    configuration = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    for path, pattern in (
-        (home / ".pypirc", r"(?im)^\s*password\s*[:=]\s*\S"),
-        (home / ".netrc", r"(?i)\bmachine\s+(?:[\w.-]+\.)?pypi\.org\b"),
-        (configuration / "pypoetry" / "auth.toml", r"(?im)^\s*\[?[\w.-]*pypi"),
-        (data / "uv" / "credentials" / "credentials.toml", r"(?i)pypi\.org"),
-    ):
+    for path, pattern in dict(_files(environ, home)).items():
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise StoredUnreadable(path=path) from error
         if re.search(pattern, text):
             yield f"{path}"
+
+
+def _files(environ: Mapping[str, str], home: Path) -> Iterator[tuple[Path, str]]:
+    """Each file that a publishing tool keeps credentials in, where each system has it, and what tells of an index."""
+    yield home / ".pypirc", r"(?im)^\s*password\s*[:=]\s*\S"
+    for name in (".netrc", "_netrc"):
+        yield Path(environ.get("NETRC") or home / name), r"(?i)\bmachine\s+(?:[\w.-]+\.)?pypi\.org\b"
+    roaming = Path(environ["APPDATA"]) if environ.get("APPDATA") else home / "AppData" / "Roaming"
+    configuration = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    for folder in (configuration, home / "Library" / "Application Support", roaming):
+        yield folder / "pypoetry" / "auth.toml", r"(?im)^\s*\[?[\w.-]*pypi"
+    data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "uv"
+    for folder in (data, roaming / "uv" / "data"):
+        yield folder / "credentials" / "credentials.toml", r"(?i)pypi\.org"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hephaestus import __version__
 from hephaestus.diagnosis.case import INDEX_TITLES, Case
 from hephaestus.diagnosis.line import Check, Diagnosis, Line
@@ -24,13 +26,20 @@ def diagnose(case: Case, *, offline: bool = False, mint: bool = False, patience:
     Raises MintElsewhereError, before anything is asked, where there is no identity; errors of a service become lines.
     """
     identity = job_identity(case) if mint else None
-    with HttpClient(user_agent=f"hephaestus-toolkit/{__version__}", patience=patience) as http:
+    agent = f"hephaestus-toolkit/{__version__}"
+    with HttpClient(user_agent=agent, patience=patience, ca_file=_authority(case)) as http:
         asked = clock_question(case, http)
         here = [*machine_lines(case), asked.check.unknown(_OFFLINE) if offline else asked.line()]
         there = [_unasked(GROUP)] if offline else repository_lines(case, http)
         if offline and identity is None:
             return Diagnosis.of(here, there, map(_unasked, INDEX_TITLES.values()))
         return Diagnosis.of(here, there, index_lines(case, http, identity=identity))
+
+
+def _authority(case: Case) -> Path | None:
+    """The certificates a company's proxy asks for: twine reads this variable, and OpenSSL by itself only its own."""
+    named = case.environ.get("REQUESTS_CA_BUNDLE", "")
+    return Path(named) if named and Path(named).is_file() and not case.environ.get("SSL_CERT_FILE") else None
 
 
 _OFFLINE = "not asked (--offline)"

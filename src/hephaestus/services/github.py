@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from hephaestus.services.access import RepositoryAccess
 from hephaestus.services.address import Address
 from hephaestus.services.errors import AnswerInvalid, ServiceDown, UnexpectedStatus, Unreachable
 from hephaestus.services.http import Answer, HttpClient, Redirects
@@ -18,12 +18,10 @@ from hephaestus.services.refusals import (
     AssetIncomplete,
     AssetMismatch,
     AssetNameRefused,
-    CredentialRefused,
     DraftsAmbiguous,
     PermissionMissing,
     PublicationFailed,
     ReleaseImmutable,
-    RepositoryNameRefused,
     translated,
 )
 from hephaestus.services.releases import Asset, AssetReport, Release, check_asset, check_notes, field
@@ -34,7 +32,6 @@ __all__ = ["AssetProgress", "GitHubClient"]
 AssetProgress = Callable[[str, int, int], None]
 """Called with an asset's name, the bytes sent so far and its size."""
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}\Z)[A-Za-z0-9._-]+\Z")
 _PAGES = 100
 _PER_PAGE = 100
 
@@ -49,14 +46,9 @@ class GitHubClient:
     """
 
     def __init__(self, api_url: str, uploads_url: str, repository: str, token: str | None, *, http: HttpClient) -> None:
-        if not _REPOSITORY.match(repository):
-            raise RepositoryNameRefused(repository=repository)
-        if token is not None and (not token.strip() or not token.isascii() or not token.isprintable()):
-            raise CredentialRefused(url=api_url, reason="it is blank or contains characters no token has")
-        self._api = f"{Address.parse(api_url).url.rstrip('/')}/repos/{repository}"
+        self._access = RepositoryAccess.of(api_url, repository, token)
+        self._api = self._access.api
         self._uploads = f"{Address.parse(uploads_url).url.rstrip('/')}/repos/{repository}"
-        self._repository = repository
-        self._token = token.strip() if token else None
         self._http = http
 
     # reading
@@ -95,7 +87,7 @@ class GitHubClient:
             yield from (Release.read(row, url=answer.url) for row in rows)
             # The address in the Link header is not followed: the token goes to the configured host only.
             # Drafts are why we look here; without a token there are none to be seen.
-            if self._token is None or 'rel="next"' not in answer.headers.get("link", ""):
+            if self._access.token is None or 'rel="next"' not in answer.headers.get("link", ""):
                 return
 
     def immutable_releases(self) -> bool | None:
@@ -139,7 +131,7 @@ class GitHubClient:
             return self._http.download(
                 f"{self._api}/releases/assets/{asset.id}",
                 target,
-                headers=self._headers(accept="application/octet-stream"),
+                headers=self._access.headers(accept="application/octet-stream"),
                 sha256=sha256 or asset.sha256,
                 size=asset.size,
                 progress=progress,
@@ -147,7 +139,9 @@ class GitHubClient:
             )
         except UnexpectedStatus as error:
             action = f"download {asset.name}"
-            raise translated(error, repository=self._repository, action=action, tag="", name=asset.name) from error
+            raise translated(
+                error, repository=self._access.repository, action=action, tag="", name=asset.name
+            ) from error
 
     def read_back(self, release: Release, expected: Mapping[str, str]) -> AssetReport:
         """Compare what the release holds now with ``expected`` (name to sha256, hex).
@@ -328,7 +322,7 @@ class GitHubClient:
         name: str = "",
     ) -> Answer:
         upload = isinstance(body, FileBody)
-        headers = self._headers(accept="application/vnd.github+json")
+        headers = self._access.headers(accept="application/vnd.github+json")
         if body is not None:
             headers["Content-Type"] = "application/octet-stream" if upload else "application/json"
         try:
@@ -341,10 +335,4 @@ class GitHubClient:
                 redirects=Redirects.SAME_ORIGIN if method == "GET" else Redirects.REFUSE,
             )
         except UnexpectedStatus as error:
-            raise translated(error, repository=self._repository, action=action, tag=tag, name=name) from error
-
-    def _headers(self, *, accept: str) -> dict[str, str]:
-        headers = {"Accept": accept, "X-GitHub-Api-Version": "2022-11-28", "Cache-Control": "no-cache"}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
-        return headers
+            raise translated(error, repository=self._access.repository, action=action, tag=tag, name=name) from error

@@ -8,21 +8,19 @@ GITHUB_TOKEN can never have (measured: 403 "Resource not accessible by integrati
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from hephaestus.services.address import Address
+from hephaestus.services.access import RepositoryAccess
 from hephaestus.services.errors import AnswerInvalid, UnexpectedStatus
 from hephaestus.services.http import Answer, HttpClient, Redirects
-from hephaestus.services.refusals import CredentialRefused, GitHubError, NotThere, RepositoryNameRefused
+from hephaestus.services.refusals import CredentialRefused, GitHubError, NotThere
 from hephaestus.services.releases import field
 
 __all__ = ["DeploymentEnvironment", "RepositoryFacts", "RepositorySettings", "Ruleset", "SettingHidden"]
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}\Z)[A-Za-z0-9._-]+\Z")
 _PAGES = 20
 
 
@@ -86,13 +84,7 @@ class RepositorySettings:
     """
 
     def __init__(self, api_url: str, repository: str, token: str | None, *, http: HttpClient) -> None:
-        if not _REPOSITORY.match(repository):
-            raise RepositoryNameRefused(repository=repository)
-        if token is not None and (not token.strip() or not token.isascii() or not token.isprintable()):
-            raise CredentialRefused(url=api_url, reason="it is blank or contains characters no token has")
-        self._api = f"{Address.parse(api_url).url.rstrip('/')}/repos/{repository}"
-        self._repository = repository
-        self._token = token.strip() if token else None
+        self._access = RepositoryAccess.of(api_url, repository, token)
         self._http = http
 
     def facts(self) -> RepositoryFacts:
@@ -215,7 +207,7 @@ class RepositorySettings:
             seen, total = seen + len(rows), field(told, "total_count", int, url=answer.url)
             if seen >= total or not rows:
                 return
-        raise AnswerInvalid(url=self._api, defect=f"more than {seen} {kind}")
+        raise AnswerInvalid(url=self._access.api, defect=f"more than {seen} {kind}")
 
     def _pages(self, path: str, setting: str) -> Iterator[tuple[dict[str, Any], str]]:
         joint = "&" if "?" in path else "?"
@@ -230,24 +222,21 @@ class RepositorySettings:
                 return
 
     def _ask(self, path: str, setting: str, *, missing_ok: bool = False) -> Answer:
-        headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
         try:
             return self._http.request(
                 "GET",
-                self._api + path,
-                headers={**headers, "Cache-Control": "no-cache"},
+                self._access.api + path,
+                headers=self._access.headers(accept="application/vnd.github+json"),
                 expect=(200, 404) if missing_ok else (200,),
                 redirects=Redirects.SAME_ORIGIN,
             )
         except UnexpectedStatus as error:
-            if error.status == 401 and self._token is not None:
+            if error.status == 401 and self._access.token is not None:
                 raise CredentialRefused(url=error.url, reason="Bad credentials") from error
             if error.status in (401, 403):
                 raise SettingHidden(url=error.url, setting=setting) from error
             if error.status == 404:
-                raise NotThere(url=error.url, repository=self._repository, action=f"read {setting}") from error
+                raise NotThere(url=error.url, repository=self._access.repository, action=f"read {setting}") from error
             raise
 
 
