@@ -12,12 +12,14 @@ from functools import cached_property
 from pathlib import Path
 
 from dev.bench import bytes as archives
+from dev.bench import unpacking
 from dev.bench.figures import Figure, Spread, interleaved, ratio_figure
 from dev.bench.many import retagged
 from dev.bench.projects import Project, noop, own, small
 from dev.bench.replay import Recorded, record
 from dev.bench.usage import CommandFailedError, Usage, host_peak, measured
 from hephaestus.nox import _CHAIN
+from hephaestus.release.archive import write_archive
 from hephaestus.release.directory import STAGES
 from hephaestus.toolchain.locks import INSTALL_OPTIONS, read_lock
 
@@ -264,6 +266,56 @@ def gigabyte(bench: Bench) -> list[Figure]:
     ]
 
 
+def unpack(bench: Bench) -> list[Figure]:
+    """A wheelhouse of 500 MB checked and unpacked against hashing and unpacking it with the standard library."""
+    size, count = 500_000_000, 50
+    folder, archive, target = (bench.workspace / name for name in ("wheels", "wheelhouse.tar.gz", "unpacked"))
+    if shutil.disk_usage(bench.workspace).free < 4 * size:
+        bench.said("500 MB of wheels: left out, less than 2 GB of disk are free")
+        return []
+    archives.make(folder, files=count, size=size // count)
+    with archive.open("wb") as stream:
+        write_archive(stream, {path.name: path for path in folder.iterdir()}, epoch=1)
+    shutil.rmtree(folder)
+    script = Path(unpacking.__file__)
+    peaks: list[int] = []
+
+    def run(way: str) -> Usage:
+        shutil.rmtree(target, ignore_errors=True)
+        log = bench.workspace / "bytes.log"
+        log.unlink(missing_ok=True)
+        used = measured(_python(script, way, archive, target), env=_environ(bench), cwd=bench.workspace, log=log)
+        if way == "product":
+            peaks.append(int(log.read_text(encoding="utf-8").split()[-1]))
+        return used
+
+    try:
+        run("bare")  # so that both sides find the archive in memory
+        used, anchors = bench.interleaved({way: lambda _number, way=way: run(way) for way in ("product", "bare")})  # type: ignore[misc]
+    finally:
+        archive.unlink()
+        shutil.rmtree(target, ignore_errors=True)
+    words = {way: [shlex.join(_python(script, way, Path("WHEELHOUSE"), Path("target")))] for way in used}
+    return [
+        ratio_figure(
+            "500 MB wheelhouse checked and unpacked / bare",
+            used,
+            over=("product", "bare"),
+            goal=1.3,
+            anchors=anchors,
+            commands=words,
+            note=f"{count} files of random bytes; both ways are written out in dev/bench/unpacking.py",
+        ),
+        Figure(
+            name="  peak memory",
+            value=Spread.of([peak / _MIB for peak in peaks]),
+            unit="MiB",
+            goal=100,
+            rounds=len(peaks),
+        ),
+    ]
+
+
 def hundred(bench: Bench) -> list[Figure]:
     """Stages over 100 wheels and an sdist against the same over one wheel and an sdist."""
     projects = {}
@@ -340,6 +392,7 @@ CASES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "stage": stage,
     "cold": cold,
     "gigabyte": gigabyte,
+    "unpack": unpack,
     "hundred": hundred,
 }
 
