@@ -15,6 +15,7 @@ from report.releases import receipt
 from hephaestus.inspection import forecast
 from hephaestus.inspection.forecast import Forecast, Foreseen, foresee, hindrances
 from hephaestus.inspection.manifest import expected_here
+from hephaestus.inspection.places import policy_of
 from hephaestus.inspection.standing import Asked, ask, immutable_releases
 from hephaestus.release.directory import STAGES, ReleaseDirectory
 from hephaestus.release.errors import Finding, Severity
@@ -57,9 +58,10 @@ def foreseen(project: Project, outside: Outside | None, *, immutable: bool | Non
         source = read_source(project.root)
     except SourceError as error:
         unsourced = error.what
+    policy = policy_of(project, label="publish", environ={})
     options: dict[str, Any] = {
-        "label": "publish", "source": source, "places": places, "asked": asked, "immutable": immutable, "now": NOW,
-        "unsourced": unsourced,
+        "label": "publish", "policy": policy, "source": source, "places": places, "asked": asked,
+        "immutable": immutable, "now": NOW, "unsourced": unsourced,
     }  # fmt: skip
     return foresee(project, directory, **(options | given))
 

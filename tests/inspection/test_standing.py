@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from inspection.outside import NAME, Outside, project_at
 
 from hephaestus.inspection.manifest import Expected
-from hephaestus.inspection.standing import Asked, GitHubStanding, IndexStanding, ask, next_step
+from hephaestus.inspection.standing import Asked, GitHubStanding, IndexStanding, ask, next_step, wanted_indexes
 from hephaestus.release.project import Project
+from hephaestus.worlds.world import TestPyPIPolicy
 
 NOW = datetime(2027, 1, 15, tzinfo=UTC)
 
@@ -165,3 +167,16 @@ def test_a_complete_release_leaves_nothing_to_do(outside: Outside, project: Proj
     told = asked(outside, project)
     assert {index.state for index in told.indexes.values()} == {"complete"}
     assert (told.github.state, next_step(project, told)) == ("published", "")
+
+
+def test_an_optional_test_pypi_is_not_waited_for(outside: Outside, project: Project) -> None:
+    """Where policy lets Test PyPI be down, its silence and its gaps leave nothing to do."""
+    outside.upload("1.2.3", "pypi")
+    outside.release("1.2.3")
+    optional = replace(outside.places(project).policy, testpypi=TestPyPIPolicy.OPTIONAL)
+    places = replace(outside.places(project), policy=optional)
+    expected = Expected(source="x", files=outside.digests("1.2.3"))
+    told = ask(project, places, expected, now=datetime.now(UTC))
+    assert (told.wanted, told.indexes["testpypi"].state, next_step(project, told)) == (("pypi",), "absent", "")
+    assert wanted_indexes(project_at(project.root, "2.0rc1"), places.policy) == ()
+    assert wanted_indexes(project_at(project.root, "2.0rc1"), outside.places(project).policy) == ("testpypi",)

@@ -52,7 +52,7 @@ def look_at(project: Project, *, rehearsal: bool, environ: Mapping[str, str]) ->
     if not rehearsal:
         return published(project, environ=environ)
     root = ReleaseRoot(path=project.root / project.config.directory, rehearsal=True)
-    places = rehearsed(project, root)
+    places = rehearsed(project, root, environ=environ)
     if places is None:
         raise NoStandinsError(version=project.version)
     return places

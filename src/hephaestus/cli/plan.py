@@ -55,7 +55,7 @@ def plan(
             if last:
                 notes.append("the source is another than the one rehearsed last: a fresh world opens, that one is kept")
         else:
-            places = known.rehearsed(project, root)
+            places = known.rehearsed(project, root, environ=os.environ)
             if places is None:
                 notes.append("the stand-ins are not running; a run starts them again with all they hold")
         now = datetime.now(UTC)
@@ -64,6 +64,7 @@ def plan(
             project,
             directory,
             label=label,
+            policy=known.policy_of(project, label=label, environ=os.environ),
             source=source,
             places=places,
             asked=None if places is None else ask(project, places, expected_here(directory, tag=project.tag), now=now),

@@ -45,7 +45,7 @@ def status(
         elif published:
             places = known.published(project, environ=os.environ)
         else:
-            places = known.rehearsed(project, root)
+            places = known.rehearsed(project, root, environ=os.environ)
         asked = None
         if places is not None:
             asked = ask(project, places, expected_here(directory, tag=project.tag), now=datetime.now(UTC))

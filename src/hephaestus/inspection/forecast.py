@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hephaestus.inspection.effects import Effect, effects_of
-from hephaestus.inspection.places import Places, policy_of, publisher_of
+from hephaestus.inspection.places import Places, publisher_of
 from hephaestus.inspection.standing import Asked
 from hephaestus.release.chain import REQUIRES, closure
 from hephaestus.release.directory import STAGES, ReleaseDirectory
@@ -26,7 +26,7 @@ from hephaestus.services.plan import COMPLETION_DAYS
 from hephaestus.stages.runner import own_missing, stage_key
 from hephaestus.stages.stage import Context, Options, Stage
 from hephaestus.toolchain.process import Completed
-from hephaestus.worlds.world import ChildKind, GitHub, Sigstore, World
+from hephaestus.worlds.world import ChildKind, GitHub, Policy, Sigstore, World
 
 __all__ = ["Forecast", "Foreseen", "foresee", "hindrances", "stage_of"]
 
@@ -125,6 +125,7 @@ def foresee(
     directory: ReleaseDirectory,
     *,
     label: str,
+    policy: Policy,
     source: Source | None,
     places: Places | None,
     asked: Asked | None,
@@ -138,7 +139,7 @@ def foresee(
     asked: what depends on services is then ``unknown``. ``immutable``: whether GitHub freezes what is published, None
     where it did not say. Raises ReceiptError.
     """
-    world = _onlookers_world(project, places, label=label)
+    world = _onlookers_world(project, places, label=label, policy=policy)
     seen: dict[str, Foreseen] = {}
     listener = _Listener()
     deadlines = _deadlines(asked, now)
@@ -230,7 +231,7 @@ def _deadlines(asked: Asked | None, now: datetime) -> dict[str, datetime]:
     }  # fmt: skip
 
 
-def _onlookers_world(project: Project, places: Places | None, *, label: str) -> World:
+def _onlookers_world(project: Project, places: Places | None, *, label: str, policy: Policy) -> World:
     nowhere = GitHub(api_url="", uploads_url="", repository=project.repository, token="")
     children: dict[ChildKind, Mapping[str, str]] = {kind: {} for kind in ChildKind}
     return World(
@@ -239,7 +240,7 @@ def _onlookers_world(project: Project, places: Places | None, *, label: str) -> 
         github=places.github if places is not None else nowhere,
         sigstore=Sigstore(trust_config=places.trust_config if places is not None else None),
         publisher=publisher_of(project),
-        policy=policy_of(project, label=label),
+        policy=policy,
         children=children,
         uploaders={},
     )

@@ -19,9 +19,10 @@ from hephaestus.services.index import IndexClient
 from hephaestus.services.patience import Patience
 from hephaestus.worlds.addresses import read_addresses
 from hephaestus.worlds.hosting import living_host
+from hephaestus.worlds.opening import configured_policy
 from hephaestus.worlds.publish import PUBLISH_POLICY
 from hephaestus.worlds.rehearsal import REHEARSAL_POLICY
-from hephaestus.worlds.world import GitHub, Index, Policy, Publisher, Reproducibility, TestPyPIPolicy
+from hephaestus.worlds.world import GitHub, Index, Policy, Publisher
 
 __all__ = ["Places", "index_title", "policy_of", "published", "publisher_of", "rehearsed"]
 
@@ -93,12 +94,12 @@ def published(project: Project, *, environ: Mapping[str, str]) -> Places:
         ),
         github_site="https://github.com",
         publisher=publisher_of(project),
-        policy=policy_of(project, label="publish"),
+        policy=policy_of(project, label="publish", environ=environ),
         trust_config=addresses.trust_config,
     )
 
 
-def rehearsed(project: Project, root: ReleaseRoot) -> Places | None:
+def rehearsed(project: Project, root: ReleaseRoot, *, environ: Mapping[str, str]) -> Places | None:
     """The stand-ins of this version's last rehearsal, where their process lives; None where it does not."""
     source = str(root.pointer(project.version).get("source", ""))
     host = living_host(root.standins(source).resolve()) if source else None
@@ -117,7 +118,7 @@ def rehearsed(project: Project, root: ReleaseRoot) -> Places | None:
         ),
         github_site=host.url("github"),
         publisher=replace(publisher_of(project), assumed=True),
-        policy=policy_of(project, label="rehearsal"),
+        policy=policy_of(project, label="rehearsal", environ=environ),
         trust_config=host.trust_config,
     )
 
@@ -132,11 +133,6 @@ def publisher_of(project: Project) -> Publisher:
     )
 
 
-def policy_of(project: Project, *, label: str) -> Policy:
-    """What is allowed in the world of that label, with the project's own settings."""
-    return replace(
-        PUBLISH_POLICY if label == "publish" else REHEARSAL_POLICY,
-        testpypi=TestPyPIPolicy(project.config.testpypi),
-        prerelease_to_pypi=project.config.prerelease_to_pypi,
-        reproducible=Reproducibility(project.config.build.reproducible),
-    )
+def policy_of(project: Project, *, label: str, environ: Mapping[str, str]) -> Policy:
+    """What is allowed in the world of that label, as a run would have it. Raises TestPyPIVariableError."""
+    return configured_policy(PUBLISH_POLICY if label == "publish" else REHEARSAL_POLICY, project, environ)

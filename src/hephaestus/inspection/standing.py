@@ -19,6 +19,7 @@ from hephaestus.services.index import IndexClient, IndexFile, IndexProject, plan
 from hephaestus.services.plan import FileState
 from hephaestus.services.releases import AssetReport, Release
 from hephaestus.services.settings import RepositorySettings
+from hephaestus.worlds.world import Policy, TestPyPIPolicy
 
 __all__ = [
     "Asked",
@@ -130,19 +131,25 @@ class GitHubStanding:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the services said at ``at``; ``manifest`` is where the digests come from that they were held against."""
+    """What the services said at ``at``.
+
+    ``manifest`` is where the digests come from that they were held against; ``wanted`` are the indexes without which
+    the release is not complete.
+    """
 
     label: str
     at: datetime
     manifest: str
+    wanted: tuple[str, ...] = ()
     indexes: Mapping[str, IndexStanding] = field(default_factory=dict)
     github: GitHubStanding = field(default_factory=lambda: GitHubStanding(state="absent"))
 
 
-def wanted_indexes(project: Project) -> tuple[str, ...]:
-    """The indexes this version goes to: a pre-release stops at Test PyPI unless the configuration says otherwise."""
-    promoted = not project.prerelease or project.config.prerelease_to_pypi
-    return ("testpypi", "pypi") if promoted else ("testpypi",)
+def wanted_indexes(project: Project, policy: Policy) -> tuple[str, ...]:
+    """The indexes without which this version is not complete, as the stages have it."""
+    first = () if policy.testpypi is TestPyPIPolicy.OPTIONAL else ("testpypi",)
+    promoted = not project.prerelease or policy.prerelease_to_pypi
+    return (*first, "pypi") if promoted else first
 
 
 def ask(project: Project, places: Places, expected: Expected, *, now: datetime) -> Asked:
@@ -159,6 +166,7 @@ def ask(project: Project, places: Places, expected: Expected, *, now: datetime) 
         label=places.label,
         at=now,
         manifest=expected.source,
+        wanted=wanted_indexes(project, places.policy),
         indexes=indexes,
         github=replace(github, hidden=hidden and not trouble),
     )
@@ -175,7 +183,7 @@ def immutable_releases(places: Places) -> bool | None:
         try:
             return settings.immutable_releases(administrator=settings.facts().administrator)
         except ServiceError:
-            pass
+            pass  # hidden from this token, or not told: the second question remains
         try:
             latest = places.releases(http).latest_release()
         except ServiceError:
@@ -185,7 +193,7 @@ def immutable_releases(places: Places) -> bool | None:
 
 def next_step(project: Project, asked: Asked) -> str:
     """What to do now, from what the services say; empty when the release is complete."""
-    wanted = [asked.indexes[name] for name in wanted_indexes(project) if name in asked.indexes]
+    wanted = [asked.indexes[name] for name in asked.wanted if name in asked.indexes]
     fresh = f"release the change as a new version: `nox -s bump -- {next_version(project.version)}`"
     for index in wanted:
         if index.state == "conflict":

@@ -24,6 +24,7 @@ __all__ = [
     "NothingBuiltError",
     "Opened",
     "TestPyPIVariableError",
+    "configured_policy",
     "open_publish",
     "open_rehearsal",
     "release_root",
@@ -145,7 +146,7 @@ def open_rehearsal(
         environments=_ENVIRONMENTS,
         host=host,
         environ=environ,
-        policy=_policy(REHEARSAL_POLICY, project, environ),
+        policy=configured_policy(REHEARSAL_POLICY, project, environ),
     )
     return Opened(world=world, directory=directory)
 
@@ -180,7 +181,7 @@ def open_publish(
         environments=_ENVIRONMENTS,
         state=state,
         environ=environ,
-        policy=_policy(PUBLISH_POLICY, project, environ),
+        policy=configured_policy(PUBLISH_POLICY, project, environ),
         addresses=read_addresses(environ),
     )
     directory = root.directory(project.version)
@@ -218,7 +219,8 @@ def _branch_findings(world: World, commit: str) -> list[Finding]:
     return [Finding(code="commit-off-branch", subject="commit", message=message, remedy=remedy)]
 
 
-def _policy(base: Policy, project: Project, environ: Mapping[str, str]) -> Policy:
+def configured_policy(base: Policy, project: Project, environ: Mapping[str, str]) -> Policy:
+    """``base`` with the project's own settings; HEPHAESTUS_TESTPYPI overrides. Raises TestPyPIVariableError."""
     given = environ.get(TESTPYPI_VARIABLE, "") or project.config.testpypi
     try:
         testpypi = TestPyPIPolicy(given)
