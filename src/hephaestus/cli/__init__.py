@@ -13,6 +13,7 @@ import typer
 
 from hephaestus import DISTRIBUTION_NAME, __version__
 from hephaestus.cli.doctor import doctor
+from hephaestus.cli.init import init
 from hephaestus.cli.release import release
 from hephaestus.cli.wheelhouse import wheelhouse
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(release, name="release")
 app.add_typer(wheelhouse, name="wheelhouse")
 app.command()(doctor)
+app.command()(init)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer's callback shape

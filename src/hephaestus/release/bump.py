@@ -35,9 +35,9 @@ class DynamicVersionError(ReleaseError):
 
     def __init__(self) -> None:
         super().__init__(
-            what="bump: project.version is dynamic; there is no place to write the next one",
-            why="such a version is made by the tag alone (hatch-vcs, setuptools-scm), and the stages of this suite "
-            "need it written down (docs/decisions/0007)",
+            what="project.version is dynamic: no file says it",
+            why="such a version is made by the tag alone (hatch-vcs, setuptools-scm); bump would have no place to write "
+            "the next one, and the stages need it before anything is built (docs/decisions/0007)",
             next_step='write `version = "X.Y.Z"` in [project] and take "version" out of `dynamic`; to go on without '
             "this suite, the tag is all there is to make: git tag -a vX.Y.Z -m X.Y.Z",
         )

@@ -1,0 +1,129 @@
+"""``hephaestus init``: make this project one that releases itself with the suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hephaestus.cli.refusal import refusing
+from hephaestus.release.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from hephaestus.release.project import Project
+    from hephaestus.release.starter import Proposal
+
+__all__ = ["init"]
+
+
+class RepositoryUnknownError(ReleaseError):
+    """Raised when nothing says which repository on GitHub the project is in."""
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(
+            what=f"the project's repository on GitHub is not known: {problem}",
+            why="it is part of the identity under which a release is signed and uploaded",
+            next_step="hephaestus init --repository OWNER/NAME",
+        )
+
+
+class LeftAsTheyAreError(ReleaseError):
+    """Raised at the end when files exist that would have to change; the others are written."""
+
+    def __init__(self, *, paths: list[str]) -> None:
+        forced = " ".join(f"--force {path}" for path in paths)
+        super().__init__(
+            what=f"left as they are: {', '.join(paths)}",
+            why="somebody wrote them; the diffs above show what the suite would have there",
+            next_step=f"carry over by hand what you want of it, or: hephaestus init {forced}",
+        )
+
+
+class NothingToForceError(ReleaseError):
+    """Raised for ``--force`` with a file that init does not write."""
+
+    def __init__(self, *, path: str, known: list[str]) -> None:
+        super().__init__(
+            what=f"--force {path}: init writes no such file; nothing was written",
+            why=f"the files are {', '.join(known)}",
+            next_step="hephaestus init --dry-run",
+        )
+
+
+def init(
+    *,
+    repository: Annotated[
+        str, typer.Option("--repository", metavar="OWNER/NAME", help="On GitHub; default: from the git remote.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
+    force: Annotated[
+        list[str] | None, typer.Option("--force", metavar="FILE", help="Write this file although it exists.")
+    ] = None,
+) -> None:
+    """Write noxfile call, configuration and workflow; what exists is never overwritten unless forced by name."""
+    from hephaestus import __version__
+    from hephaestus.release.bump import refuse_dynamic
+    from hephaestus.release.files import write_bytes
+    from hephaestus.release.project import read_project
+    from hephaestus.release.starter import LOCK, LOCK_COMMAND, proposals
+    from hephaestus.release.versions import occurrences
+
+    with refusing():
+        root = Path.cwd()
+        refuse_dynamic(root)
+        project = read_project(root)
+        where = _repository(project, repository)
+        found = proposals(project, repository=where, suite=__version__)
+        if unknown := [path for path in force or () if path not in {proposal.path for proposal in found}]:
+            raise NothingToForceError(path=unknown[0], known=[proposal.path for proposal in found])
+        typer.echo(f"{project.name} {project.version}, {project.backend}, github.com/{where}")
+        places = occurrences(root, package=project.file_name, version_files=project.config.version_files)
+        typer.echo(f"  the version is in {', '.join(place.place for place in places)}")
+        left = []
+        for proposal in found:
+            writes = not proposal.same and (proposal.safe or proposal.path in (force or ()))
+            if not proposal.same and not writes:
+                left.append(proposal.path)
+            _tell(proposal, writes=writes)
+            if writes and not dry_run:
+                write_bytes(root / proposal.path, proposal.after.encode())
+        if left:
+            raise LeftAsTheyAreError(paths=left)
+    if dry_run:
+        typer.echo("nothing was written: --dry-run; next: hephaestus init")
+    elif not (root / LOCK).is_file():
+        typer.echo(f"next, to lock the suite and all it needs for the workflow's jobs:\n  {LOCK_COMMAND}")
+    else:
+        typer.echo("next: commit these files, then rehearse: nox -s release")
+
+
+def _repository(project: Project, given: str) -> str:
+    import re
+
+    from hephaestus.diagnosis.clone import github_repositories
+
+    if given:
+        if not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", given):
+            raise RepositoryUnknownError(problem=f"{given!r} is not OWNER/NAME")
+        return given
+    if project.config.repository:
+        return project.config.repository
+    remotes = github_repositories(project.root) or {}
+    names = set(remotes.values())
+    if "origin" in remotes or len(names) == 1:
+        return remotes.get("origin") or names.pop()
+    if not project.repository_assumed:
+        return project.repository
+    problem = f"remotes lead to {', '.join(sorted(names))}" if names else "no remote and no project URL leads to GitHub"
+    raise RepositoryUnknownError(problem=problem)
+
+
+def _tell(proposal: Proposal, *, writes: bool) -> None:
+    if proposal.same:
+        typer.echo(f"  as it should be  {proposal.path}")
+        return
+    mark = "new" if proposal.new else "added to" if proposal.adds else "replaced" if writes else "differs"
+    typer.echo(f"  {mark:<15}  {proposal.path}")
+    if not proposal.new:
+        typer.echo(proposal.diff())
