@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hephaestus.diagnosis.case import Case
 from hephaestus.diagnosis.doctor import diagnose
 from hephaestus.diagnosis.line import Diagnosis, Line
+from hephaestus.diagnosis.machine import clock_question, machine_lines
+from hephaestus.diagnosis.publishers import index_lines
+from hephaestus.diagnosis.repository import repository_lines
 from hephaestus.release.project import read_project
+from hephaestus.services.http import HttpClient
 from hephaestus.services.patience import Patience
 from hephaestus.standins.faults import Fault, Faults
 from hephaestus.standins.github import Environment, GitHub, Policy, Ruleset
@@ -24,6 +28,8 @@ from hephaestus.worlds.addresses import Addresses
 __all__ = ["ADMIN", "JOB", "NOW", "READ", "REPOSITORY", "WORKFLOW", "Clinic", "Desk", "new_clone", "sound_policy"]
 
 NOW = 1_800_000_000.0
+_IMPATIENT = Patience(attempts=1, silence_seconds=5.0)
+_PARTS: dict[str, str] = {}
 REPOSITORY = "Owner/Tiny-Thing"
 WORKFLOW = "publish-pypi.yml"
 ADMIN, WRITE, READ = "ghp_" + "a" * 36, "ghs_" + "w" * 36, "ghs_" + "r" * 36
@@ -78,7 +84,7 @@ def new_clone(root: Path) -> None:
     (root / ".github" / "workflows").mkdir(parents=True)
     (root / ".github" / "workflows" / WORKFLOW).write_text("on: push\n", "utf-8")
     (root / "pyproject.toml").write_text(PYPROJECT, "utf-8")
-    git(root, "init", "-q", "-b", "main")
+    git(root, "init", "-q", "--template=", "-b", "main")
     git(root, "add", ".")
     git(root, "commit", "-q", "-m", "one")
     git(root, "remote", "add", "origin", f"git@github.com:{REPOSITORY.lower()}.git")
@@ -124,7 +130,7 @@ class Clinic:
             folder / "github", repository=REPOSITORY, token=WRITE, read_token=READ, admin_token=ADMIN, clock=clock,
             faults=faults,
         )  # fmt: skip
-        github.push([git(folder / "project", "rev-parse", "HEAD")])
+        github.push(["1" * 40])
         github.set_policy(sound_policy())
         github.set_immutable_releases(True)
         issuer = Issuer(folder / "oidc", clock=clock, faults=faults)
@@ -219,11 +225,27 @@ class Clinic:
 
     def diagnose(self, *, mint: bool = False, offline: bool = False) -> Diagnosis:
         """The diagnosis, without patience."""
-        return diagnose(self.case, mint=mint, offline=offline, patience=Patience(attempts=1, silence_seconds=5.0))
+        return diagnose(self.case, mint=mint, offline=offline, patience=_IMPATIENT)
 
     def lines(self, *, mint: bool = False, offline: bool = False) -> dict[str, Line]:
         """The diagnosis by code."""
         return {line.code: line for line in self.diagnose(mint=mint, offline=offline).lines}
+
+    def line(self, code: str) -> Line:
+        """One line, from the part of the diagnosis it belongs to: git is slow, and most lines need none."""
+        case = self.case
+        with HttpClient(user_agent="test", patience=_IMPATIENT) as http:
+            parts: dict[str, Callable[[], Iterable[Line]]] = {
+                "here": lambda: [*machine_lines(case), clock_question(case, http).line()],
+                "GitHub": lambda: repository_lines(case, http),
+                "indexes": lambda: index_lines(case, http, identity=None),
+            }
+            for part in [_PARTS[code]] if code in _PARTS else parts:
+                found = [line for line in parts[part]() if line.code == code]
+                if found:
+                    _PARTS[code] = part
+                    return found[0]
+        raise LookupError(code)
 
     def asked(self, *, changing: bool) -> Iterator[str]:
         """What was asked of the services: what may change something, or what only reads."""

@@ -177,11 +177,9 @@ def test_every_check_has_a_code_of_its_own_and_advice(clinic: Clinic) -> None:
 def test_what_is_spoiled_fails(clinic: Clinic, code: str, spoil: Spoil, word: str) -> None:
     """Each thing spoiled makes its own line FAIL, and says what was seen."""
     spoil(clinic)
-    found = clinic.diagnose()
-    (line,) = [line for line in found.lines if line.code == code]
+    line = clinic.line(code)
     assert line.verdict is Verdict.FAIL, line
     assert word in line.seen
-    assert not found.healthy
 
 
 def test_every_check_was_seen_failing(clinic: Clinic) -> None:
@@ -261,7 +259,7 @@ def test_classic_protection_counts(clinic: Clinic) -> None:
         policy.protected.append("main")
 
     clinic.policy(change)
-    assert clinic.lines()["branch-protected"].verdict is Verdict.PASS
+    assert clinic.line("branch-protected").verdict is Verdict.PASS
 
 
 def test_one_ruleset_for_all_tags_will_do(clinic: Clinic) -> None:
@@ -292,7 +290,7 @@ def test_a_workflow_that_the_tag_lacks(clinic: Clinic) -> None:
     clinic.git("tag", "v1.2.3")
     clinic.git("mv", ".github/workflows/later.yml", f".github/workflows/{WORKFLOW}")
     clinic.git("commit", "-q", "-m", "back")
-    line = clinic.lines()["workflow-file"]
+    line = clinic.line("workflow-file")
     assert line.verdict is Verdict.FAIL
     assert "refs/tags/v1.2.3" in line.seen
 
@@ -376,7 +374,7 @@ def test_a_name_no_index_takes(clinic: Clinic) -> None:
     """The name of a module of the standard library is refused before anybody tries."""
     path = clinic.root / "pyproject.toml"
     path.write_text(path.read_text("utf-8").replace("Tiny.Thing", "asyncio"), "utf-8")
-    line = clinic.lines()["project-pypi"]
+    line = clinic.line("project-pypi")
     assert line.verdict is Verdict.FAIL
     assert "Standard Library" in line.seen
 
@@ -493,7 +491,7 @@ def test_an_environment_that_says_nothing_of_administrators(clinic: Clinic) -> N
         return replace(found, body=found.body.replace(b'"can_admins_bypass"', b'"other"'))
 
     clinic.desks["github"].handler = without
-    assert clinic.lines()["environment-admins-pypi"].verdict is Verdict.UNKNOWN
+    assert clinic.line("environment-admins-pypi").verdict is Verdict.UNKNOWN
 
 
 def test_environments_are_asked_once(clinic: Clinic) -> None:
