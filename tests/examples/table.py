@@ -277,7 +277,7 @@ TESTS: Mapping[int, Sequence[tuple[str, str]]] = {
 
 #: What nothing holds yet, and why.
 OPEN: Mapping[int, str] = {
-    18: "no setting asks for annotated tags: a lightweight one names the same commit and is taken; bump makes annotated ones",
+    18: "no setting asks for annotated tags: a lightweight one names the same commit and is taken; bump makes no such",
     19: "nothing here knows a project's generators; what they write is held only to being committed (14)",
 }
 

@@ -20,7 +20,7 @@ from hephaestus.stages.sign import SignDistributions
 from hephaestus.stages.stage import Context, Stage
 from hephaestus.stages.verification import Proof
 from hephaestus.standins.sigstore import Serving
-from hephaestus.worlds.world import ChildKind, DirtyPolicy, Policy, TagPolicy
+from hephaestus.worlds.world import ChildKind, DirtyPolicy, Policy, Sigstore, TagPolicy
 
 MakeContext = Callable[[Case, str], Context]
 
@@ -43,8 +43,11 @@ def made(
         job = change.get("job", {})
         identity = None if job.get("none") else replace(IDENTITY, **job)
         world = signing_world(plain_world(tmp_path, simple=empty_index), standin_sigstore, job=identity)
-        signer = {**world.children[ChildKind.SIGNER], **job.get("environment", {})}
+        cut_off = {"HTTPS_PROXY": change["public"]["proxy"]} if "public" in change else {}
+        signer = {**world.children[ChildKind.SIGNER], **job.get("environment", {}), **cut_off}
         world = replace(world, children={**world.children, ChildKind.SIGNER: signer})
+        if cut_off:
+            world = replace(world, sigstore=Sigstore())
         context = context_of(commit(project), lock=lock, world=world)
         if change.get("release", {}).get("build", True):
             distributions = dict([

@@ -70,6 +70,7 @@ _EXPIRED = re.compile(r"Expired(?:Identity|Certificate)|has expired|Identity tok
 
 #: What the client prints when one of Sigstore's services fails (sigstore 4.5.1).
 _SERVICES = {
+    "the trust root (TUF)": r"\bTUF\b",
     "the identity provider (OIDC)": r"OIDC token|Identity ?token|IdentityError|audience claim|malformed or incomplete",
     "the transparency log (Rekor)": r"(?i)rekor|transparency log|tlog",
     "the certificate authority (Fulcio)": r"(?i)fulcio|signing certificate",
