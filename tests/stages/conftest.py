@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 from stages.releases import IDENTITY
 
 from hephaestus.release.directory import ReleaseDirectory
@@ -234,10 +235,14 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 @pytest.fixture(scope="session")
 def made_wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> MadeWheelhouse:
-    """A real release up to its wheelhouse, for this machine and for another one; tests only read it."""
+    """A real release up to its wheelhouses, for this machine and two others; made once for all workers."""
     from stages.wheelhouses import make_wheelhouse
 
-    return make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"))
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheelhouses"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        return make_wheelhouse(folder)
 
 
 @pytest.fixture

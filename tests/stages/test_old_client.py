@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import pytest
 from stages.old_client import OldClient, OldClientError
-from stages.wheelhouses import FOREIGN, MadeWheelhouse
+from stages.wheelhouses import WINDOWS, MadeWheelhouse
 
 from hephaestus.release.project import read_project
 from hephaestus.stages.stage import Context
@@ -53,13 +53,13 @@ def test_c1_c2_c7_c8_c9_an_old_client_installs_our_wheelhouse(
     made_wheelhouse: MadeWheelhouse, python: Path, tmp_path: Path
 ) -> None:
     """Archive and checksum are found by its patterns; other files at the root do no harm; one pip call takes it all."""
-    client = OldClient(made_wheelhouse.folder, made_wheelhouse.names)
+    client = OldClient(made_wheelhouse.assets, made_wheelhouse.names)
     assert (client.pick(client.asset_pattern), client.pick(client.manifest_pattern)) == (
         made_wheelhouse.archive,
         f"{made_wheelhouse.archive}.sha256",
     )
     installed = client.install(python, tmp_path / "unpacked", env=NO_INDEX)
-    assert [name.split("-")[0] for name in installed] == ["compiled", "need", "tiny_project"]
+    assert [name.split("-")[0] for name in installed] == ["late", "native", "need", "tiny_project"]
     left = {path.name for path in (tmp_path / "unpacked").iterdir()} - set(installed)
     assert left == {"requirements.txt", "pylock.toml", "sbom.cdx.json"}
     done = subprocess.run([python.parent / "tiny"], capture_output=True, text=True, check=True)
@@ -74,7 +74,7 @@ def test_c3_c4_bundles_are_named_so_that_it_passes_over_them(
     assert f"{made_wheelhouse.archive}.sigstore.json" in made_wheelhouse.names
     assert fnmatch.filter(made_wheelhouse.names, "*wheelhouse*.sigstore") == []
     folder = tmp_path / "assets"
-    shutil.copytree(made_wheelhouse.folder, folder)
+    shutil.copytree(made_wheelhouse.assets, folder)
     modern = folder / f"{made_wheelhouse.archive}.sigstore.json"
     modern.rename(modern.with_suffix(""))
     client = OldClient(folder, sorted(path.name for path in folder.iterdir()))
@@ -86,11 +86,11 @@ def test_c3_c4_bundles_are_named_so_that_it_passes_over_them(
 def test_c5_no_other_asset_is_taken_in_whatever_order(made_wheelhouse: MadeWheelhouse) -> None:
     """One name matches its pattern, so the first that matches is it; the other target and the bundles are not seen."""
     names = made_wheelhouse.names
-    assert f"tiny-project-1.2.3-wheels-{FOREIGN.name}.tar.gz" in names
+    assert f"tiny-project-1.2.3-wheels-{WINDOWS.name}.tar.gz" in names
     assert "sigstore-bundles-v1.2.3.tar.gz" in names
     for seed in range(20):
         random.Random(seed).shuffle(names)
-        client = OldClient(made_wheelhouse.folder, names)
+        client = OldClient(made_wheelhouse.assets, names)
         assert client.pick(OLD_CLIENT_PATTERN) == made_wheelhouse.archive
         assert client.pick(client.manifest_pattern) == f"{made_wheelhouse.archive}.sha256"
 
@@ -106,7 +106,7 @@ def test_c1_c4b_c6_this_project_is_named_as_it_looks_for_it() -> None:
 
 def test_c7_c8_the_archive_is_what_its_reader_takes(made_wheelhouse: MadeWheelhouse) -> None:
     """gzip, flat, nothing but regular files that the data filter passes unchanged, wheels at the root."""
-    path = made_wheelhouse.folder / made_wheelhouse.archive
+    path = made_wheelhouse.assets / made_wheelhouse.archive
     assert path.read_bytes()[:2] == b"\x1f\x8b"
     with tarfile.open(path, "r:gz") as archive:
         for member in archive:
@@ -120,9 +120,9 @@ def test_c9_a_wheelhouse_for_elsewhere_fails_it_whole(
     made_wheelhouse: MadeWheelhouse, python: Path, tmp_path: Path
 ) -> None:
     """Asked for by its --asset-pattern, the other target's archive fails in pip, and nothing is installed of it."""
-    pattern = f"*-wheels-{FOREIGN.name}.tar.gz"
-    client = OldClient(made_wheelhouse.folder, made_wheelhouse.names, pattern, f"{pattern}.sha256")
-    with pytest.raises(OldClientError, match=r"compiled-1\.0-py3-none-win_arm64\.whl is not a supported wheel"):
+    pattern = f"*-wheels-{WINDOWS.name}.tar.gz"
+    client = OldClient(made_wheelhouse.assets, made_wheelhouse.names, pattern, f"{pattern}.sha256")
+    with pytest.raises(OldClientError, match=r"native-2\.0-cp39-abi3-win_amd64\.whl is not a supported wheel"):
         client.install(python, tmp_path / "unpacked", env=NO_INDEX)
     assert not (python.parent / "tiny").exists()
 
@@ -150,7 +150,7 @@ def test_the_re_enacted_client_checks_what_it_is_said_to_check(
 ) -> None:
     """It can fail: a changed archive, a contradicting line, a missing manifest end it before it unpacks."""
     folder = tmp_path / "assets"
-    shutil.copytree(made_wheelhouse.folder, folder)
+    shutil.copytree(made_wheelhouse.assets, folder)
     spoil(folder, made_wheelhouse.archive)
     client = OldClient(folder, sorted(path.name for path in folder.iterdir()))
     with pytest.raises(OldClientError, match=why):

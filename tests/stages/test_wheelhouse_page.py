@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from docs.documents import blocks, page
 from stages.served import Thing
-from stages.wheelhouses import MadeWheelhouse
+from stages.wheelhouses import WINDOWS, MadeWheelhouse
 
 from hephaestus.release.config import Config
 
@@ -23,7 +23,7 @@ PAGE = "docs/wheelhouse.md"
 def typed(made: MadeWheelhouse, folder: Path, block: str, path: list[Path]) -> list[str]:
     """Run the block's lines in a folder that holds the assets, with no way to any index; what was run."""
     for name in made.names:
-        shutil.copyfile(made.folder / name, folder / name)
+        shutil.copyfile(made.assets / name, folder / name)
     nowhere = "http://127.0.0.1:9"
     env = {
         "PATH": os.pathsep.join([*map(str, path), "/usr/bin", "/bin"]),
@@ -66,7 +66,7 @@ def test_a_changed_wheel_is_refused_by_list_and_lock(
     """Another wheel of the same name: the page's own commands name its hash or size and end, with either tool."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    subprocess.run(["tar", "-xzf", made_wheelhouse.folder / made_wheelhouse.archive, "-C", wheels], check=True)
+    subprocess.run(["tar", "-xzf", made_wheelhouse.assets / made_wheelhouse.archive, "-C", wheels], check=True)
     other = Thing(name="need", version="1.5", code="import os\n")
     (wheels / other.wheel_name).write_bytes(other.wheel())
     made = [sys.executable, "-m", "uv", "venv", "-q", "--no-project", "--python", sys.executable]
@@ -88,12 +88,12 @@ def test_the_lock_is_refused_where_it_was_not_made_for(made_wheelhouse: MadeWhee
     """The other target's lock names its system and Python: pip and uv refuse it here, instead of installing half."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    (archive,) = [name for name in made_wheelhouse.names if re.search(r"-wheels-.*\.tar\.gz\Z", name)]
-    subprocess.run(["tar", "-xzf", made_wheelhouse.folder / archive, "-C", wheels], check=True)
+    archive = f"tiny-project-1.2.3-wheels-{WINDOWS.name}.tar.gz"
+    subprocess.run(["tar", "-xzf", made_wheelhouse.assets / archive, "-C", wheels], check=True)
     lock = wheels / "pylock.toml"
     text = lock.read_text(encoding="utf-8")
-    assert 'requires-python = "==3.13.*"\n' in text
-    lock.write_text(text.replace('requires-python = "==3.13.*"\n', ""), encoding="utf-8")  # so that the system counts
+    assert 'requires-python = "==3.10.*"\n' in text
+    lock.write_text(text.replace('requires-python = "==3.10.*"\n', ""), encoding="utf-8")  # so that the system counts
     for tool in (["uv", "pip", "install", "--offline", "--dry-run"], ["pip", "install", "--dry-run"]):
         argv = [sys.executable, "-m", *tool, "--no-index", "-r", "wheels/pylock.toml"]
         done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from packaging.tags import platform_tags
 from stages.conftest import commit_files, make_context
-from stages.releases import build
+from stages.releases import build, put
 from stages.served import ServedIndex, Thing, installing_world
 
-from hephaestus.release.archive import write_archive
 from hephaestus.release.receipts import Receipt
 from hephaestus.release.targets import read_targets
+from hephaestus.stages.publication import asset_files
+from hephaestus.stages.sign import SignWheelhouse
 from hephaestus.stages.stage import Context, Evidence
 from hephaestus.stages.verification import bundle_of
 from hephaestus.stages.wheelhouse import WheelhouseStage
 from hephaestus.standins.http import Listener
 
-__all__ = ["ARCHIVE", "FOREIGN", "GOOD", "HERE", "Bench", "MadeWheelhouse", "make_wheelhouse", "opened_bench"]
+__all__ = [
+    "ARCHIVE",
+    "GOOD",
+    "HERE",
+    "MAC",
+    "NATIVE",
+    "NEEDS",
+    "WINDOWS",
+    "Bench",
+    "MadeWheelhouse",
+    "make_wheelhouse",
+    "opened_bench",
+    "serve_needs",
+]
 
 #: What tells a modern bundle from those the old client knows; nothing here verifies it.
 MODERN_BUNDLE = '{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}'
@@ -31,24 +47,61 @@ ARCHIVE = "tiny-project-1.2.3-wheelhouse.tar.gz"
 GOOD = Thing(scripts={"tiny": "tiny_project:main"}, requires=["need>=1"], extras={"more": ["old==1.0"]})
 
 
-_SERIES = f"3.{sys.version_info.minor}"
-#: The target that is this machine, at its closest; and one that it is not.
-HERE = read_targets([f"{_SERIES}-{tag}" for tag in platform_tags()])[0][0]
-FOREIGN = read_targets(["3.13-win_arm64"])[0][0]
+#: The target that is this machine, at its closest; and two that no machine of these tests is.
+HERE = read_targets([f"3.{sys.version_info.minor}-{tag}" for tag in platform_tags()])[0][0]
+WINDOWS, MAC = read_targets(["3.10-win_amd64", "3.9-macosx_11_0_arm64"])[0]
+
+#: Needs that differ by system and by patch release, and one that is compiled.
+NEEDS = (
+    "need>=1",
+    "native",
+    'only-windows; sys_platform == "win32"',
+    'only-mac; sys_platform == "darwin" and platform_machine == "arm64"',
+    'late; python_full_version >= "3.9.4"',
+    'former; python_version < "3.9"',
+)
+NATIVE = {
+    HERE: f"py3-none-{HERE.platform}",
+    WINDOWS: "cp39-abi3-win_amd64",
+    MAC: "cp39-cp39-macosx_10_9_universal2",
+}
+
+
+def serve_needs(user: ServedIndex) -> None:
+    """Put everything on the index that the targets need, and newer files that none of them can use."""
+    for name in ("only-windows", "only-mac", "late", "former"):
+        thing = Thing(name=name, version="1.0", code="")
+        user.put(thing.wheel_name, thing.wheel())
+    for version, tags in (*(("2.0", tags) for tags in NATIVE.values()), ("3.0", "cp39-cp39-win32")):
+        thing = Thing(name="native", version=version, code="", tags=tags)
+        user.put(thing.wheel_name, thing.wheel())
 
 
 @dataclass(frozen=True)
 class MadeWheelhouse:
-    """A release's assets as GitHub has them, side by side in ``folder``; ``archive`` is the default wheelhouse."""
+    """A release's assets as GitHub has them, side by side in ``folder``, and what the stage said of its archives.
+
+    ``warnings`` are the codes of its warnings.
+    """
 
     folder: Path
-    archive: str
-    evidence: Evidence
+    data: dict[str, Any]
+    warnings: list[str]
+
+    @property
+    def archive(self) -> str:
+        """The default wheelhouse."""
+        return str(self.data["archive"])
 
     @property
     def names(self) -> list[str]:
-        """The assets, in the order in which they were sent."""
-        return sorted(path.name for path in self.folder.iterdir())
+        """The assets, in some order."""
+        return sorted(path.name for path in (self.folder / "assets").iterdir())
+
+    @property
+    def assets(self) -> Path:
+        """Where they lie."""
+        return self.folder / "assets"
 
 
 @dataclass
@@ -104,26 +157,25 @@ def _rewrite(context: Context, receipt: Receipt) -> None:
 
 
 def make_wheelhouse(folder: Path) -> MadeWheelhouse:
-    """Built, packed and proven by the stage for two targets, with one compiled need, and laid out as assets."""
-    tags = {HERE.name: f"py3-none-{HERE.platform}", FOREIGN.name: f"py3-none-{FOREIGN.platform}"}
-    requires = ["need>=1", "compiled", 'only-windows; sys_platform == "win32"']
+    """Built, packed and proven by the stage for three targets, and laid out as assets; made once in a folder."""
+    told = folder / "told.json"
+    if not told.is_file():
+        told.write_text(json.dumps(_make(folder)), encoding="utf-8")
+    return MadeWheelhouse(folder=folder, **json.loads(told.read_text(encoding="utf-8")))
+
+
+def _make(folder: Path) -> dict[str, Any]:
     with opened_bench(folder) as bench:
-        for thing in (
-            *(Thing(name="compiled", version="1.0", code="", tags=tag) for tag in tags.values()),
-            Thing(name="only-windows", version="1.0", code=""),
-        ):
-            bench.user.put(thing.wheel_name, thing.wheel())
-        settings = f"targets = {[HERE.name, FOREIGN.name]}\n"
-        context = bench.make(replace(GOOD, requires=requires), settings=settings)
+        serve_needs(bench.user)
+        settings = f"targets = {[target.name for target in NATIVE]}\n"
+        context = bench.make(replace(GOOD, requires=NEEDS), settings=settings)
         evidence, files = bench.run(context)
+    put(context.directory, "wheelhouse", files)
     assets = folder / "assets"
     assets.mkdir()
-    for path in context.directory.manifest():
-        shutil.copyfile(context.directory.path / path, assets / Path(path).name)
-    for name, content in files.items():
-        (assets / Path(name).name).write_bytes(content)
-    for name in [path.name for path in assets.iterdir() if path.suffix != ".sha256"]:
-        (assets / Path(bundle_of(name)).name).write_text(MODERN_BUNDLE, encoding="utf-8")
-    with (assets / f"sigstore-bundles-{context.project.tag}.tar.gz").open("wb") as stream:
-        write_archive(stream, {path.name: path for path in assets.glob("*.sigstore.json")}, epoch=0)
-    return MadeWheelhouse(folder=assets, archive=evidence.data["archive"], evidence=evidence)
+    for name, path in asset_files(context).items():
+        shutil.copyfile(path, assets / name)
+    bundles = [Path(bundle_of(Path(path).name)).name for path in SignWheelhouse().subjects(context)]
+    for name in bundles:
+        (assets / name).write_text(MODERN_BUNDLE, encoding="utf-8")
+    return {"data": evidence.data, "warnings": [warning.code for warning in evidence.warnings]}

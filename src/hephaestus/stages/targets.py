@@ -24,15 +24,16 @@ _QUIET = ("--no-input", "--disable-pip-version-check", "--progress-bar", "off")
 
 
 def pip_command(context: Context, target: Target | None, command: str, options: Sequence[str]) -> list[str]:
-    """The command line of ``pip COMMAND OPTIONS`` for a target, or for this Python; the markers go into a file."""
+    """The command line of ``pip COMMAND OPTIONS`` for this Python, or for a target, which is written into a file."""
     if target is None:
         return ["python", "-m", "pip", command, *_QUIET, *options]
-    markers = context.work / f"{target.name}.json"
-    markers.write_text(json.dumps([dict(one) for one in target.environments], indent=1), encoding="utf-8")
     chosen = ["--implementation", "cp", "--python-version", target.python, "--abi", f"cp3{target.minor}"]
     for platform in target.platforms:
         chosen += ["--platform", platform]
-    return ["python", "-I", str(_WORKER), str(markers), command, *_QUIET, *options, *chosen]
+    file = context.work / f"{target.name}.json"
+    told = {"environments": [dict(one) for one in target.environments], "options": chosen}
+    file.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    return ["python", "-I", str(_WORKER), str(file), command, *_QUIET, *options]
 
 
 def is_native(context: Context, target: Target) -> bool:

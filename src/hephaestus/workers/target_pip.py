@@ -1,8 +1,9 @@
 """Run pip as if on another machine: markers are answered for the target, not for the Python that runs pip.
 
-``target_pip.py ENVIRONMENTS.json PIP-ARGUMENTS``: the file holds a list of marker environments (PEP 508). A
-requirement counts when its marker holds in any of them: so one set of wheels serves every patch release, and every
-machine, that the target stands for. Which files fit is pip's own business (``--platform`` and its kin).
+``target_pip.py TARGET.json PIP-ARGUMENTS``: the file is ``{"environments": [marker environment (PEP 508)], "options":
+[str]}``. A requirement counts when its marker holds in any of the environments: so one set of wheels serves every patch
+release, and every machine, that the target stands for. Which files fit is pip's own business: the options
+(``--platform`` and its kin) are given to it.
 
 pip has no option for this, so the one method that answers markers is replaced; the lock pins the pip it is done to,
 and pip is not started when the replacement has no effect.
@@ -21,15 +22,16 @@ from pip._vendor.packaging.requirements import Requirement
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run pip with the arguments after the first."""
-    environments = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    """Run pip with the arguments after the first, and the target's options."""
+    target = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    environments = target["environments"]
     answer_for(environments)
     if problem := unanswered(environments):
         print(f"ERROR: this pip answers markers by itself: {problem}", file=sys.stderr)  # noqa: T201 - pip's own way
         return 3
     from pip._internal.cli.main import main as pip
 
-    return int(pip(list(arguments[1:])))
+    return int(pip([*arguments[1:], *target["options"]]))
 
 
 def answer_for(environments: Sequence[Mapping[str, str]]) -> None:
