@@ -27,8 +27,6 @@ README_BLOCKS = [command.text for command in COMMANDS if command.page == "README
 #: Commands that no test types as they stand, with the reason and with what proves them instead.
 ELSEWHERE: Mapping[str, str] = {
     "pip check": "run by smoke in every environment it makes (tests/stages/test_smoke.py)",
-    "pip download --no-deps hephaestus-toolkit": "asks the real PyPI about a yanked version",
-    "pip download --no-deps hephaestus-toolkit==<yanked>": "asks the real PyPI about a yanked version",
     "python -m hephaestus": "run by tests/cli/test_status.py",
     "python tests/examples/table.py": "what it prints is held against docs/failures.md (tests/examples/test_table.py)",
     "gh run watch": "watches a run on GitHub",
