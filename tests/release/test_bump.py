@@ -103,6 +103,39 @@ def test_without_a_changelog_it_is_said_where_the_notes_will_be_from(root: Path)
     assert git(root, "describe") == "v1.2.1"
 
 
+LOCKED = """\
+version = 1
+
+[[package]]
+name = "other"
+version = "1.2.0"
+source = { registry = "https://pypi.org/simple" }
+
+[[package]]
+name = "tiny-thing"
+version = "1.2.0"
+source = { editable = "." }
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_lock_of_uv_follows(tmp_path: Path, end: str) -> None:
+    """The entry of the project itself has the new version, the one of another package keeps its own."""
+    lock = LOCKED.replace("\n", end)
+    root = project(tmp_path / "project", **{"uv.lock": lock})
+    bump(root, "minor")
+    head, _, own = lock.rpartition("1.2.0")
+    assert (root / "uv.lock").read_bytes() == f"{head}1.3.0{own}".encode()
+
+
+@pytest.mark.parametrize("source", ['registry = "https://pypi.org/simple"', 'editable = "other"'])
+def test_a_package_of_the_same_name_from_elsewhere_keeps_its_version(tmp_path: Path, source: str) -> None:
+    """What uv locked from an index or another folder is not the project."""
+    lock = LOCKED.replace('editable = "."', source)
+    root = project(tmp_path / "project", **{"uv.lock": lock})
+    assert "uv.lock" not in [edit.path for edit in planned(root, "minor").edits]
+
+
 @pytest.mark.parametrize(
     ("files", "code", "words"),
     [

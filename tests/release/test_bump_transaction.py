@@ -10,9 +10,11 @@ from pathlib import Path
 
 import filelock
 import pytest
+from e2e.projects import gone
 from release.repositories import DATE, FILES, again, bump, git, isolated, planned, project, state
 
 from hephaestus.release import bump_transaction
+from hephaestus.release import repository as repository_module
 from hephaestus.release.bump_transaction import (
     BumpBusyError,
     BumpStuckError,
@@ -45,6 +47,33 @@ for number, root in enumerate(map(Path, roots), start=1):
         carry_out(plan, Repository(root=root))
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+#: Killed once while it acts, at the boundary given, and once more at each boundary of settling that.
+KILLED_TWICE = """
+import os, sys
+from pathlib import Path
+from hephaestus.release.boundary import BoundaryFault, arm
+from hephaestus.release.bump import plan_bump
+from hephaestus.release.bump_transaction import carry_out, interrupted, settle
+from hephaestus.release.project import read_project
+from hephaestus.release.repository import Repository
+
+def die(number, act):
+    child = os.fork()
+    if child == 0:
+        arm(BoundaryFault(kill_at=number))
+        act()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+date, first, *roots = sys.argv[1:]
+for number, root in enumerate(map(Path, roots), start=1):
+    repository = Repository(root=root)
+    plan = plan_bump(read_project(root), ["minor"], date=date, remote=None)
+    assert die(int(first), lambda: carry_out(plan, repository)) == -9
+    print(die(number, lambda: settle(interrupted(repository), repository)))
 """
 
 
@@ -88,6 +117,66 @@ def test_killed_at_any_boundary_the_next_run_makes_the_same_of_it(root: Path, tm
         assert state(copy) == whole, copy.name
     assert state(copies[-1]) == whole
     assert halves == {True, False}, "some were killed in the midst of their files"
+
+
+@pytest.mark.parametrize(("first", "boundaries"), [(12, 15), (17, 3)])
+def test_killed_once_more_while_settling_the_third_run_still_ends_well(
+    root: Path, tmp_path: Path, first: int, boundaries: int
+) -> None:
+    """Killed amidst its files (12) or between commit and tag (17), then at any boundary of undoing or completing it."""
+    copies = [tmp_path / f"copy-{number}" for number in range(1, boundaries + 2)]
+    for copy in copies:
+        subprocess.run(["cp", "-a", str(root), str(copy)], check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", KILLED_TWICE, DATE, str(first), *map(str, copies)],
+        env={**os.environ, "PYTHONPATH": str(SRC)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert [int(line) for line in ran.stdout.split()] == [-9] * boundaries + [0]
+    bump(root, "minor")
+    whole = state(root)
+    for copy in copies:
+        if git(copy, "tag").split() != ["v1.2.0", "v1.3.0"] or (copy / ".git" / "hephaestus-bump.json").exists():
+            assert again(copy, ["minor"]) == "1.3.0"
+        assert state(copy) == whole, copy.name
+
+
+def test_a_hook_that_never_ends_is_given_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a machine runs us and nobody could answer: git and the hook are ended, everything is as before."""
+    before = state(root)
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setattr(repository_module, "_PATIENCE_IN_CI", 0.3)
+    hook(root, "pre-commit", "echo $$ > .git/hook.pid; exec sleep 600")
+    with pytest.raises(GitRefusedError) as raised:
+        bump(root, "minor")
+    assert "did not end within" in "\n".join(raised.value.details)
+    assert gone(int((root / ".git" / "hook.pid").read_text()))
+    assert not (root / ".git" / "index.lock").exists()
+    assert state(root) == before
+
+
+def test_nobody_can_be_asked_at_a_terminal(root: Path) -> None:
+    """Even where there is a terminal, git and its hooks have none: a question fails at once."""
+    hook(root, "pre-commit", "read answer < /dev/tty")
+    parent, child = os.openpty()
+    script = (
+        "import fcntl, os, sys, termios\n"
+        "os.setsid()\n"
+        f"fcntl.ioctl({child}, termios.TIOCSCTTY, 0)\n"
+        "open('/dev/tty').close()\n"
+        "from pathlib import Path\n"
+        "from release.repositories import bump\n"
+        "bump(Path(sys.argv[1]), 'minor')\n"
+    )
+    path = os.pathsep.join([str(SRC), str(SRC.parent / "tests")])
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(root)], env={**os.environ, "PYTHONPATH": path}, pass_fds=[child],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    os.close(parent)
+    os.close(child)
+    assert "/dev/tty" in ran.stderr
+    assert "GitRefusedError" in ran.stderr
+    assert git(root, "tag") == "v1.2.0"
 
 
 @pytest.mark.parametrize(("name", "words"), [("pre-commit", "no, says the hook"), ("commit-msg", "bad message")])

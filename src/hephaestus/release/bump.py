@@ -22,6 +22,7 @@ from hephaestus.release.notes import last_stable
 from hephaestus.release.project import Project
 from hephaestus.release.repository import Repository
 from hephaestus.release.source import Source, read_source
+from hephaestus.release.uv_lock import with_own_version
 from hephaestus.release.versions import Occurrence, occurrences, version_findings
 
 __all__ = ["DynamicVersionError", "Edit", "Plan", "Remote", "plan_bump", "refuse_dynamic"]
@@ -36,8 +37,8 @@ class DynamicVersionError(ReleaseError):
     def __init__(self) -> None:
         super().__init__(
             what="project.version is dynamic: no file says it",
-            why="such a version is made by the tag alone (hatch-vcs, setuptools-scm); bump would have no place to write "
-            "the next one, and the stages need it before anything is built (docs/decisions/0007)",
+            why="such a version is made by the tag alone (hatch-vcs, setuptools-scm); bump would have no place to "
+            "write the next one, and the stages need it before anything is built (docs/decisions/0007)",
             next_step='write `version = "X.Y.Z"` in [project] and take "version" out of `dynamic`; to go on without '
             "this suite, the tag is all there is to make: git tag -a vX.Y.Z -m X.Y.Z",
         )
@@ -143,6 +144,7 @@ def plan_bump(project: Project, words: Sequence[str], *, date: str, branch: str 
     )
     edits = [
         *_version_edits(review, project, places, version),
+        *_lock_edits(project, version),
         *_changelog_edit(review, project, repository, plan, date),
     ]
     _review_files(review, repository, edits)
@@ -236,6 +238,16 @@ def _version_edits(review: _Review, project: Project, places: Sequence[Occurrenc
                 "not-editable", subject, message, "write the version as one plain string on a line of its own"
             )
     return edits
+
+
+def _lock_edits(project: Project, version: str) -> list[Edit]:
+    """uv.lock names the project's own version, too; without it `uv lock --check` would fail after every bump."""
+    path = project.root / "uv.lock"
+    if not path.is_file() or version == project.version:
+        return []
+    before = path.read_bytes()
+    after = with_own_version(before, name=project.normalized, former=project.version, version=version)
+    return [Edit(path="uv.lock", before=before, after=after)] if after != before else []
 
 
 def _read_back(project: Project, edits: Sequence[Edit]) -> list[Occurrence]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ _PATIENCE = 600.0
 
 #: The same where a machine runs us and nobody could answer.
 _PATIENCE_IN_CI = 60.0
+
+#: Seconds a git that is told to end gets for it.
+_GRACE = 5.0
 
 
 class GitRefusedError(ReleaseError):
@@ -66,15 +71,22 @@ class Repository:
     def _run(self, words: Sequence[str], env: Mapping[str, str], timeout: float) -> tuple[int, bytes, bytes]:
         command = ["git", "-c", "core.quotePath=false", *words]
         try:
-            done = subprocess.run(
-                command, cwd=self.root, env=env, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout,
-                check=False,
+            # In a session of its own there is no terminal that a hook, ssh or a signer could ask at.
+            process = subprocess.Popen(
+                command, cwd=self.root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, start_new_session=True,
             )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return 124, b"", f"no end after {timeout:.0f} seconds".encode()
         except FileNotFoundError:
             return 127, b"", b"git is not installed, or not on PATH"
-        return done.returncode, done.stdout, done.stderr
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            return 124, b"", f"it did not end within {timeout:.0f} seconds".encode()
+        except BaseException:
+            _end(process)
+            raise
+        return process.returncode, output, errors
 
     def change(self, *words: str, next_step: str) -> str:
         """Run git for its effect; raises GitRefusedError."""
@@ -137,3 +149,18 @@ class Repository:
     def present(self, path: str) -> bool:
         """Whether git has the file ``path`` of the project."""
         return self.ask("ls-files", "--error-unmatch", "--", path).code == 0
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a git and what it started; politely first, so that it takes its locks away."""
+    for signum in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signum)
+        else:
+            process.terminate()
+        try:
+            process.communicate(timeout=_GRACE)
+        except subprocess.TimeoutExpired:
+            continue
+        return
