@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
+from hephaestus.consumer.dossier import Dossier
 from hephaestus.consumer.expectation import (
     Expectation,
     ExpectationUnclear,
@@ -18,8 +19,10 @@ from hephaestus.consumer.expectation import (
     read_target,
     release_of,
 )
-from hephaestus.consumer.identity import IdentityRefused
+from hephaestus.consumer.identity import Identity, IdentityRefused
 from hephaestus.consumer.question import Question
+from hephaestus.consumer.trust import Trust
+from hephaestus.consumer.verification import Verification
 
 NONE: Mapping[str, str | None] = {"repository": None, "workflow": None, "tag": None, "ref": None, "issuer": None}
 
@@ -72,6 +75,22 @@ def test_what_cannot_be_understood_is_refused(targets: list[str], problem: str, 
     with pytest.raises(TargetRefused, match=problem) as raised:
         Question.read([target.format(folder=tmp_path) for target in targets], expectation())
     assert "hephaestus release verify --help" in raised.value.next_step
+
+
+def test_what_the_disk_does_not_let_us_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name longer than any file's, and a folder that cannot be read, are messages, no tracebacks."""
+    with pytest.raises(TargetRefused, match="cannot be read"):
+        read_target("x" * 5000)
+    question = Question.read([str(tmp_path)], expectation(repository="o/r", tag="v1"))
+
+    def denied(_folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Dossier, "of_folder", denied)
+    with pytest.raises(TargetRefused, match="Permission denied"):
+        _ = question.identity
+    with pytest.raises(TargetRefused, match="Permission denied"):
+        question.answered(Verification(identity=Identity.of_tag("o/r", "v1"), trust=Trust(offline=True)))
 
 
 @pytest.mark.parametrize("targets", [["tiny==1.0"], []])

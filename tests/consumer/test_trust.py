@@ -212,3 +212,36 @@ def test_without_extra_and_environment_nothing_is_verified_offline(
             act()
         assert '"hephaestus-toolkit[verify]"' in raised.value.next_step
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_proof_is_so_large(here: Trust, proven: Path, tmp_path: Path) -> None:
+    """Gigabytes that call themselves a bundle are not read into memory."""
+    huge = tmp_path / "bundle"
+    with huge.open("wb") as stream:
+        stream.truncate((16 << 20) + 1)
+    (verdict,) = here.verify(OURS, [Claim(file=proven / WHEEL, kind="bundle", proof=huge)])
+    assert verdict.state is State.FAIL
+    assert "larger than 16777216 bytes" in verdict.reason
+
+
+def test_a_parser_that_panics_is_a_refusal(
+    here: Trust, proven: Path, claims: list[Claim], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What libraries in Rust raise is no Exception; it refuses like one. An interrupt still interrupts."""
+
+    class PanicException(BaseException):
+        """As pyo3 raises it."""
+
+    def panic(*_: object) -> None:
+        raise PanicException("index out of range")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hephaestus.workers.verify._bundle", panic)
+    attestation, _, bundle = here.verify(OURS, claims)
+    assert (attestation.state, bundle.state) == (State.PASS, State.FAIL)
+    assert bundle.reason == "PanicException: index out of range"
+    monkeypatch.setattr("hephaestus.workers.verify._bundle", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        here.verify(OURS, claims)

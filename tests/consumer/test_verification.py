@@ -120,12 +120,13 @@ def test_a_silent_service_is_said_so(fault: str, line: str, code: int, public: S
     [
         ({"do": "status", "status": "archived"}, "PASS   pypi      project tiny-project: it is archived"),
         ({"do": "lose", "file": WHEEL, "index": "testpypi"}, f"ABSENT testpypi  {WHEEL}: it is not there"),
+        ({"do": "yank", "index": "testpypi"}, f"PASS   testpypi  {WHEEL}: its SHA-256 is that of SHA256SUMS\n"),
     ],
 )
 def test_what_says_nothing_against_a_release(
     change: Mapping[str, Any], line: str, public: Scene, verify: Verify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An archived project and a file that left Test PyPI are told; the release is verified all the same."""
+    """An archived project, a file that left Test PyPI, a yank there: the release is verified all the same."""
     spoil(public, change, monkeypatch)
     code, out, _ = verify(PINNED)
     assert line in out

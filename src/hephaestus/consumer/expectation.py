@@ -12,12 +12,12 @@ from packaging.version import InvalidVersion, Version
 
 from hephaestus import DISTRIBUTION_NAME
 from hephaestus.consumer.identity import GITHUB_ISSUER, PUBLISH_WORKFLOW, Identity
+from hephaestus.consumer.options import REPOSITORY
 from hephaestus.release.errors import ReleaseError
+from hephaestus.services.errors import excerpt
 
-__all__ = ["REPOSITORY", "Expectation", "ExpectationUnclear", "Pinned", "TargetRefused", "read_target", "release_of"]
+__all__ = ["Expectation", "ExpectationUnclear", "Pinned", "TargetRefused", "read_target", "release_of"]
 
-#: Where this project's own releases are.
-REPOSITORY = "IAmJonoBo/Hephaestus"
 REPOSITORY_VARIABLE = "HEPHAESTUS_RELEASE_REPOSITORY"
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
@@ -65,8 +65,11 @@ class Pinned:
 def read_target(text: str) -> Pinned | Path:
     """A target as it was typed; raises TargetRefused."""
     path = Path(text)
-    if path.exists():
-        return path
+    try:
+        if path.exists():
+            return path
+    except OSError as error:
+        raise TargetRefused(target=excerpt(text), problem=f"it cannot be read ({error.strerror})") from error
     name, pin, version = text.partition("==")
     if not pin:
         raise TargetRefused(target=text, problem="there is no such file or folder")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,12 +64,13 @@ class Question:
 
     @property
     def identity(self) -> Identity:
-        """Who must have signed; raises ExpectationUnclear and IdentityRefused."""
+        """Who must have signed; raises ExpectationUnclear, IdentityRefused, and TargetRefused."""
         if self.pinned is not None:
             return self.expectation.identity([self.pinned])
         names: list[str] = [file.name for file in self.files]
         if self.folder is not None:
-            names += Dossier.of_folder(self.folder).subjects
+            with self._readable():
+                names += Dossier.of_folder(self.folder).subjects
         return self.expectation.identity({release for name in names if (release := release_of(name)) is not None})
 
     @property
@@ -81,14 +83,22 @@ class Question:
         return ", ".join(map(str, self.files)) or f"GitHub Release {self.expectation.tag}"
 
     def answered(self, verification: Verification) -> list[Verdict]:
-        """Every fact, looked at now."""
+        """Every fact, looked at now; raises TargetRefused where the disk does not let us."""
         if self.pinned is not None:
             return verification.project(self.pinned)
-        if self.folder is not None:
-            return verification.folder(self.folder)
-        if self.files:
-            return verification.files(self.files, bundle=self.bundle)
+        with self._readable():
+            if self.folder is not None:
+                return verification.folder(self.folder)
+            if self.files:
+                return verification.files(self.files, bundle=self.bundle)
         return verification.release(self.expectation.tag)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise TargetRefused(target=self.text, problem=f"it cannot be read ({error})") from error
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:

@@ -28,6 +28,7 @@ _PRODUCTION = "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev"
 _SUBJECT = re.compile(
     r"https://github\.com/(?P<repository>[^/]+/[^/]+)/\.github/workflows/(?P<workflow>[^@]+)@(?P<ref>.+)"
 )
+_LARGEST = 16 << 20
 
 #: What the library says, and what it means; the first that fits. Whether something holds never depends on this.
 _MEANINGS = (
@@ -97,8 +98,10 @@ def _judge(verifier: Any, request: dict[str, Any], entry: dict[str, str], kind: 
     try:
         digest = entry.get("sha256") or _sha256(Path(entry["file"]))
         check = _bundle if kind == "bundle" else _attestation
-        bundle = check(verifier, request, result["file"], digest, proof.read_bytes())
-    except Exception as error:  # noqa: BLE001 - any doubt is a refusal, and its reason the answer
+        bundle = check(verifier, request, result["file"], digest, _read(proof))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - any doubt is a refusal; a parser in Rust panics past Exception
         result["reason"] = _meaning(error)
         return result
     logged = json.loads(bundle.to_json())["verificationMaterial"]["tlogEntries"][0]
@@ -173,7 +176,7 @@ def _difference(wanted: str, found: str) -> str:
     return f"it was signed by another identity: {'; '.join(other)}"
 
 
-def _meaning(error: Exception) -> str:
+def _meaning(error: BaseException) -> str:
     if isinstance(error, RefusedError):
         return str(error)
     said = f"{type(error).__name__}: {error}"
@@ -182,6 +185,14 @@ def _meaning(error: Exception) -> str:
         return f"the identity was given by another issuer ({line[:200]})"
     meaning = next((meaning for words, meaning in _MEANINGS if words in said), "")
     return f"{meaning} ({line[:120]})" if meaning else line[:300]
+
+
+def _read(proof: Path) -> bytes:
+    with proof.open("rb") as stream:
+        content = stream.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise RefusedError(f"it is larger than {_LARGEST} bytes, which no proof is")
+    return content
 
 
 def _sha256(file: Path) -> str:
