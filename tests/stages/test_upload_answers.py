@@ -9,6 +9,7 @@ import pytest
 from packaging.version import Version
 
 from hephaestus.services.index import FileState, PlannedFile, Propagation, PropagationState, UploadPlan
+from hephaestus.services.project import IndexFile
 from hephaestus.services.uploading import UploadAnswer
 from hephaestus.stages.upload_answers import NotShownError, ProvenanceMissingError, UploadIncompleteError
 
@@ -41,6 +42,22 @@ def test_an_incomplete_upload_says_how_far_it_came_and_until_when() -> None:
     )
     assert error.details == ("on pypi: a.whl", "missing: a.tar.gz", "ValueError: so")
     assert error.next_step == "wait; `nox -s upload-pypi` goes on from here"
+
+
+def test_what_else_is_there_is_named() -> None:
+    """Other bytes under our name, and files that are none of ours, are told apart from what is missing."""
+    theirs = IndexFile(filename="a.tar.gz", url="https://x/a.tar.gz", sha256="2" * 64)
+    odd = replace(
+        plan(),
+        files=(PlannedFile(filename="a.tar.gz", sha256="1" * 64, state=FileState.CONFLICT, remote=theirs),),
+        foreign=(replace(theirs, filename="b.whl"),),
+    )
+    error = UploadIncompleteError(stage="upload-pypi", index="pypi", plan=odd, answer=PASSING, output="", now=UNTIL)
+    assert error.details == (
+        f"conflict: a.tar.gz: ours has sha256 {'1' * 64}, the index has {'2' * 64}",
+        "none of ours: b.whl",
+    )
+    assert error.next_step.startswith("raise the version")
 
 
 def test_what_lasts_is_not_tried_again() -> None:

@@ -202,7 +202,7 @@ class UploadStage(Stage):
 
         An identical file is said to be refused after 14 days, too (warehouse#20251; facts: pypi, section 3).
         """
-        if plan.conflicts:
+        if plan.conflicts or plan.foreign or not plan.missing:
             return False
         try:
             with asking(context, self.index) as client:

@@ -35,6 +35,7 @@ class UploadIncompleteError(ReleaseError):
                 *(f"on {index}: {file.filename}" for file in plan.identical),
                 *(f"missing: {file.filename}" for file in plan.missing),
                 *(f"conflict: {file.filename}: {file.reason}" for file in plan.conflicts),
+                *(f"none of ours: {file.filename}" for file in plan.foreign),
                 *_tail(output),
             ],
             next_step=_NEW_VERSION if late or plan.conflicts else again,
