@@ -26,6 +26,10 @@ README_BLOCKS = [command.text for command in COMMANDS if command.page == "README
 
 #: Commands that no test types as they stand, with the reason and with what proves them instead.
 ELSEWHERE: Mapping[str, str] = {
+    "pip install hephaestus-toolkit": "asks the real PyPI",
+    'pip install "hephaestus-toolkit[verify]"': "asks the real PyPI; smoke installs it so",
+    "pip install hephaestus-toolkit==0.2.5": "asks the real PyPI",
+    'pip install "git+https://github.com/IAmJonoBo/Hephaestus.git@v0.2.5"': "asks GitHub; smoke builds the sdist",
     "pip check": "run by smoke in every environment it makes (tests/stages/test_smoke.py)",
     "python -m hephaestus": "run by tests/cli/test_status.py",
     "python tests/examples/table.py": "what it prints is held against docs/failures.md (tests/examples/test_table.py)",

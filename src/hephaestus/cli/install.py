@@ -15,50 +15,73 @@ if TYPE_CHECKING:
 
 __all__ = ["install"]
 
-_WHERE, _WHAT, _TRUST, _PLACE = "Where from", "What", "Trust", "Where to"
-
 
 def install(
     *,
     source: Annotated[
-        str, typer.Option("--source", help="Where from: github (default), pypi or test-pypi.", show_default=False)
+        str,
+        typer.Option(
+            "--source", metavar="SOURCE", help="Where from: github (default), pypi or test-pypi.", show_default=False
+        ),
     ] = "github",
     repository: Annotated[
         str | None,
-        typer.Option("--repository", "-r", help="OWNER/NAME [env: HEPHAESTUS_RELEASE_REPOSITORY]."),
+        typer.Option(
+            "--repository", "-r", metavar="OWNER/NAME", help="Whose release [env: HEPHAESTUS_RELEASE_REPOSITORY]."
+        ),
     ] = None,
     tag: Annotated[
-        str | None, typer.Option("--tag", "-t", help="The release's tag; the latest stable one when left out.")
+        str | None,
+        typer.Option("--tag", "-t", metavar="TAG", help="The release's tag; the latest stable one when left out."),
     ] = None,
-    project: Annotated[str | None, typer.Option("--project", help="The distribution, on an index.")] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="NAME", help="The distribution, on an index.")
+    ] = None,
     index_url: Annotated[
-        str | None, typer.Option("--index-url", help="The simple pages the release is on, in place of the source's.")
+        str | None,
+        typer.Option(
+            "--index-url", metavar="URL", help="The simple pages the release is on, in place of the source's."
+        ),
     ] = None,
     extra_index_url: Annotated[
         str | None,
-        typer.Option("--extra-index-url", help="Where dependencies come from; pip's own setting when left out."),
+        typer.Option(
+            "--extra-index-url", metavar="URL", help="Where dependencies come from; pip's own setting when left out."
+        ),
     ] = None,
     asset_pattern: Annotated[
         str | None,
-        typer.Option("--asset-pattern", help="The wheelhouse's name [env: HEPHAESTUS_RELEASE_ASSET_PATTERN]."),
+        typer.Option(
+            "--asset-pattern", metavar="PATTERN", help="The wheelhouse's name [env: HEPHAESTUS_RELEASE_ASSET_PATTERN]."
+        ),
     ] = None,
     manifest_pattern: Annotated[
         str | None,
-        typer.Option("--manifest-pattern", help="Its checksums' [env: HEPHAESTUS_RELEASE_MANIFEST_PATTERN]."),
+        typer.Option(
+            "--manifest-pattern", metavar="PATTERN", help="Its checksums' [env: HEPHAESTUS_RELEASE_MANIFEST_PATTERN]."
+        ),
     ] = None,
     sigstore_pattern: Annotated[
         str | None,
-        typer.Option("--sigstore-pattern", help="Its bundle's [env: HEPHAESTUS_RELEASE_SIGSTORE_PATTERN]."),
+        typer.Option(
+            "--sigstore-pattern", metavar="PATTERN", help="Its bundle's [env: HEPHAESTUS_RELEASE_SIGSTORE_PATTERN]."
+        ),
     ] = None,
     workflow: Annotated[
-        str | None, typer.Option("--workflow", help="The workflow file that must have signed: publish-pypi.yml.")
+        str | None,
+        typer.Option("--workflow", metavar="FILE", help="The workflow file that must have signed: publish-pypi.yml."),
     ] = None,
     sigstore_identity: Annotated[
         list[str] | None,
-        typer.Option("--sigstore-identity", help="A certificate identity that may have signed instead; repeatable."),
+        typer.Option(
+            "--sigstore-identity",
+            metavar="IDENTITY",
+            help="A certificate identity that may have signed instead; repeatable.",
+        ),
     ] = None,
     trusted_root: Annotated[
-        Path | None, typer.Option("--trusted-root", help="A Sigstore trust root, in place of the public one.")
+        Path | None,
+        typer.Option("--trusted-root", metavar="FILE", help="A Sigstore trust root, in place of the public one."),
     ] = None,
     require_sigstore: Annotated[
         bool, typer.Option("--require-sigstore", help="Refuse without a valid signature: the default.")
@@ -68,16 +91,21 @@ def install(
     ] = False,
     destination: Annotated[
         Path | None,
-        typer.Option("--destination", "-d", help="Where downloads are kept [env: HEPHAESTUS_RELEASE_CACHE]."),
+        typer.Option(
+            "--destination", "-d", metavar="FOLDER", help="Where downloads are kept [env: HEPHAESTUS_RELEASE_CACHE]."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier download of other bytes.")] = False,
     cleanup: Annotated[
         bool, typer.Option("--cleanup", help="Remove the unpacked wheels afterwards, also on failure.")
     ] = False,
     remove_archive: Annotated[bool, typer.Option("--remove-archive", help="Remove the archive after success.")] = False,
-    python: Annotated[str | None, typer.Option("--python", help="The Python to install into: this one.")] = None,
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="PYTHON", help="The Python to install into: this one.")
+    ] = None,
     pip_arg: Annotated[
-        list[str] | None, typer.Option("--pip-arg", help="An argument for pip about where files go; repeatable.")
+        list[str] | None,
+        typer.Option("--pip-arg", metavar="WORD", help="An argument for pip about where files go; repeatable."),
     ] = None,
     no_upgrade: Annotated[bool, typer.Option("--no-upgrade", help="Leave out pip's --upgrade.")] = False,
     allow_shared_files: Annotated[
@@ -86,14 +114,19 @@ def install(
     download_only: Annotated[bool, typer.Option("--download-only", help="Fetch and verify; install nothing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
     token: Annotated[
-        str | None, typer.Option("--token", help="A GitHub token, better given as GITHUB_TOKEN.", show_default=False)
+        str | None,
+        typer.Option(
+            "--token", metavar="TOKEN", help="A GitHub token, better given as GITHUB_TOKEN.", show_default=False
+        ),
     ] = None,
-    timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds of silence to bear: 10.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", help="Seconds of silence to bear: 10.")
+    ] = None,
     max_retries: Annotated[
-        int | None, typer.Option("--max-retries", help="Attempts per request, the first included: 3.")
+        int | None, typer.Option("--max-retries", metavar="N", help="Attempts per request, the first included: 3.")
     ] = None,
     github_url: Annotated[
-        str | None, typer.Option("--github-url", help="The GitHub API, for a GitHub Enterprise Server.")
+        str | None, typer.Option("--github-url", metavar="URL", help="The GitHub API, for a GitHub Enterprise Server.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The outcome as JSON on standard output.")] = False,
     python_executable: Annotated[str | None, typer.Option("--python-executable", hidden=True)] = None,
@@ -154,6 +187,8 @@ def _install(given: dict[str, Any], narrator: Any) -> Outcome:
             env=installer(os.environ),
             now=datetime.now(UTC),
         )
+        if os.environ.get("HEPHAESTUS_SIGSTORE_INVENTORY"):
+            installation.warn("HEPHAESTUS_SIGSTORE_INVENTORY is not read: only a bundle of the release itself counts")
         if options.source is Source.GITHUB:
             return install_from_github(installation)
         from hephaestus.consumer.from_index import install_from_index

@@ -33,7 +33,8 @@ def install_from_github(installation: Installation) -> Outcome:
         installation.warn("the token does not look like one of GitHub's; it is used all the same")
     target = None if options.download_only else installation.look(Path.cwd())
     installation.narrator.step(f"asking {options.repository} for {options.tag or 'its latest stable release'}")
-    chosen = choose(find_release(client, options), options)
+    interpreter = None if target is None else target.interpreter
+    chosen = choose(find_release(client, options), options, interpreter=interpreter)
     installation.settle_age(chosen.release.published, f"{options.repository} {chosen.release.tag}")
     if options.dry_run:
         return _planned(installation, chosen)
@@ -132,7 +133,7 @@ def _changed(installation: Installation, wheelhouse: Wheelhouse, target: Target,
     """What uv has installed, which has no report: what is in the environment now and was not, or not so, before."""
     from packaging.utils import parse_wheel_filename
 
-    now = Target.look(installation.options.python, env=installation.env, folder=folder).distributions
+    now = Target.look(target.interpreter.executable, env=installation.env, folder=folder).distributions
     found = []
     for file, digest in sorted(wheelhouse.unpacked.wheels.items()):
         name, version, _build, _tags = parse_wheel_filename(file)

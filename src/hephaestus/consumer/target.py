@@ -44,7 +44,9 @@ class Target:
     @classmethod
     def look(cls, python: str, *, env: Mapping[str, str], folder: Path) -> Target:
         """Ask the Python itself, in ``folder``; raises TargetUnfit when it does not answer or nothing installs."""
-        answer = _answer(python, env, folder)
+        # A path is the caller's, relative to where the command was started; a bare name is looked up on PATH.
+        program = Path(python).expanduser()
+        answer = _answer(str(program.absolute()) if program.parent != Path() else python, env, folder)
         pip = str(answer["pip"] or "")
         reporting = tuple(int(part) for part in re.findall(r"[0-9]+", pip)[:2]) >= _REPORTING_PIP
         uv = "" if reporting else _uv(env)
