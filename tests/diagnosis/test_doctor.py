@@ -118,6 +118,7 @@ SPOILED: list[tuple[str, Spoil, str]] = [
     ("environment-tags-testpypi", environment("testpypi", policies=None), "any branch and any tag"),
     ("environment-tags-pypi", environment("pypi", policies="protected"), "protected branches"),
     ("environment-tags-pypi", environment("pypi", policies=[["tag", "v*"], ["branch", "main"]]), "branch main"),
+    ("environment-tags-pypi", environment("pypi", policies=[["tag", "v*"], ["branch", "v1"]]), "branch v1"),
     ("environment-tags-pypi", environment("pypi", policies=[["tag", "*"]]), "tag *"),
     ("environment-tags-pypi", environment("pypi", policies=[["tag", "v0*"]]), "tag v0*"),
     ("environment-tags-pypi", environment("pypi", policies=[]), "nothing"),
@@ -260,6 +261,19 @@ def test_classic_protection_counts(clinic: Clinic) -> None:
 
     clinic.policy(change)
     assert clinic.line("branch-protected").verdict is Verdict.PASS
+
+
+def test_classic_protection_beside_a_weak_ruleset(clinic: Clinic) -> None:
+    """Where both are there, the older rule counts for an administrator; to others it cannot be told apart: UNKNOWN."""
+
+    def change(policy: Policy) -> None:
+        policy.rulesets[2] = replace(policy.rulesets[2], rules=["required_linear_history"])
+        policy.protected.append("main")
+
+    clinic.policy(change)
+    assert clinic.line("branch-protected").verdict is Verdict.PASS
+    clinic.environ["GH_TOKEN"] = READ
+    assert clinic.line("branch-protected").verdict is Verdict.UNKNOWN
 
 
 def test_one_ruleset_for_all_tags_will_do(clinic: Clinic) -> None:

@@ -26,6 +26,7 @@ QUESTIONS: dict[str, Callable[[RepositorySettings], object]] = {
     "rulesets": lambda client: client.rulesets("tag"),
     "branch-rules": lambda client: client.branch_rules("main"),
     "branch": lambda client: client.branch_protected("main"),
+    "protection": lambda client: client.classic_protection("main", administrator=True),
     "environment": lambda client: client.environment("pypi"),
     "workflow": lambda client: client.workflow_state("publish-pypi.yml"),
     "pinning": lambda client: client.sha_pinning(),
@@ -34,7 +35,7 @@ QUESTIONS: dict[str, Callable[[RepositorySettings], object]] = {
     "secrets": lambda client: client.stored_names("secrets"),
     "variables": lambda client: client.stored_names("variables", environment="pypi"),
 }
-ADMINISTRATION = {"pinning", "permissions", "immutable", "secrets", "variables"}
+ADMINISTRATION = {"protection", "pinning", "permissions", "immutable", "secrets", "variables"}
 
 
 @pytest.fixture
@@ -110,7 +111,10 @@ def test_hidden_bypass_lists_are_none(ask) -> None:
 
 
 def test_404_means_off_to_administrators_only(ask) -> None:
-    """Immutable releases that answer 404 are off for those who would see them on."""
+    """What answers 404 is off for those who would see it on, and hidden from everybody else."""
+    assert ask().classic_protection("main", administrator=True) is False
+    with pytest.raises(SettingHidden):
+        ask().classic_protection("main", administrator=False)
     with pytest.raises(SettingHidden):
         ask().immutable_releases(administrator=False)
 
@@ -152,6 +156,15 @@ def test_a_github_in_trouble(ask, site, name: str, fault: str, error: type[Servi
     with pytest.raises(error) as caught:
         QUESTIONS[name](client)
     assert ADMIN_TOKEN not in f"{caught.value} {caught.value.__dict__}"
+
+
+@pytest.mark.parametrize(("force", "delete", "protects"), [(False, False, True), (True, False, False),
+                                                           (False, True, False)])  # fmt: skip
+def test_a_classic_rule_that_allows_too_much(ask, site, force: bool, delete: bool, protects: bool) -> None:
+    """A branch protection rule that lets people force or delete protects nothing of ours."""
+    body = json.dumps({"allow_force_pushes": {"enabled": force}, "allow_deletions": {"enabled": delete}}).encode()
+    site.before = lambda _: Response(headers={"Content-Type": "application/json"}, body=body)
+    assert ask().classic_protection("main", administrator=True) is protects
 
 
 JSON = st.recursive(

@@ -23,6 +23,7 @@ FOR_ADMINISTRATORS = (
     "/environments/pypi/secrets",
     "/environments/pypi/variables",
     "/immutable-releases",
+    "/branches/main/protection",
 )
 FOR_EVERYBODY = (
     "/rulesets",
@@ -41,6 +42,7 @@ POLICY = Policy(
     ],
     environments={"pypi": Environment(reviewers=["a"], policies=[["tag", "v*"]], secrets=["A"], variables=["B"])},
     workflows={"publish-pypi.yml": "active"},
+    protected=["main"],
     secrets=["PYPI_TOKEN"],
 )
 
@@ -129,6 +131,7 @@ def test_a_new_repository_has_nothing(tmp_path: Path) -> None:
     for path in ("/environments/pypi", "/actions/workflows/publish-pypi.yml", "/immutable-releases"):
         assert ask(github, path, "admin")[0] == 404
     assert ask(github, "/branches/main", None)[1]["protected"] is False
+    assert ask(github, "/branches/main/protection", "admin")[0] == 404
     assert ask(github, "/actions/permissions", "admin")[1]["sha_pinning_required"] is False
     assert ask(github, "/actions/permissions/workflow", "admin")[1]["default_workflow_permissions"] == "read"
 

@@ -63,6 +63,7 @@ def _questions(
     case: Case, settings: RepositorySettings, facts: RepositoryFacts | None, http: HttpClient
 ) -> Iterator[Question]:
     branch = facts.default_branch if facts else "the default one"
+    administrator = facts is not None and facts.administrator
     rules, tag = f"{case.site}/settings/rules", case.project.tag
     # Several questions are about one answer; anonymous callers have sixty requests an hour.
     environment = lru_cache(settings.environment)
@@ -74,7 +75,7 @@ def _questions(
         remedy="new branch ruleset: Active, target the default branch; restrict deletions, block force pushes, require "
         "a pull request before merging",
         page=rules,
-        answer=lambda check: _branch(check, settings, branch),
+        answer=lambda check: _branch(check, settings, branch, administrator=administrator),
     )
     for index in INDEX_TITLES:
         yield from environment_questions(
@@ -102,7 +103,7 @@ def _questions(
         page=f"{case.site}/tags",
         answer=lambda check: _tag(check, case, http),
     )
-    yield from _switches(case, settings, administrator=facts is not None and facts.administrator)
+    yield from _switches(case, settings, administrator=administrator)
     yield from _stored(case, settings, environment)
 
 
@@ -113,15 +114,16 @@ def _question(
     return Question(check=check, answer=answer)
 
 
-def _branch(check: Check, settings: RepositorySettings, branch: str) -> Line:
+def _branch(check: Check, settings: RepositorySettings, branch: str, *, administrator: bool) -> Line:
     rules = settings.branch_rules(branch)
     shown = f"rules in force: {', '.join(sorted(rules)) or 'none'}"
     if "pull_request" in rules or {"non_fast_forward", "deletion"} <= rules:
         return check.passed(shown)
-    # A rule of the older kind shows no more than this to those who do not administer the repository.
-    if not rules and settings.branch_protected(branch):
-        return check.passed("protected by a branch protection rule")
-    return check.failed(shown)
+    if not settings.branch_protected(branch):
+        return check.failed(shown)
+    # Only a rule of the older kind can protect a branch that no ruleset is for; what it says is for administrators.
+    classic = not rules or settings.classic_protection(branch, administrator=administrator)
+    return check.judged(f"{shown}; {'a' if classic else 'no'} branch protection rule of the older kind", good=classic)
 
 
 def _workflow(check: Check, settings: RepositorySettings, file: str) -> Line:

@@ -113,6 +113,20 @@ class RepositorySettings:
         answer = self._ask(f"/branches/{quote(branch, safe='/')}", "a branch")
         return field(answer.json(), "protected", bool, url=answer.url)
 
+    def classic_protection(self, branch: str, *, administrator: bool) -> bool:
+        """Whether a branch protection rule of the older kind forbids to force or delete ``branch``."""
+        answer = self._ask(f"/branches/{quote(branch, safe='/')}/protection", "the protection rule", missing_ok=True)
+        if answer.status == 404:
+            if not administrator:
+                raise SettingHidden(url=answer.url, setting="the protection rule")
+            return False
+        told = answer.json()
+        allowed = [
+            field(field(told, name, dict, url=answer.url), "enabled", bool, url=answer.url)
+            for name in ("allow_force_pushes", "allow_deletions")
+        ]
+        return not any(allowed)
+
     def environment(self, name: str) -> DeploymentEnvironment | None:
         """A deployment environment; None when it does not exist."""
         path = f"/environments/{quote(name, safe='')}"

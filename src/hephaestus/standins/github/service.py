@@ -43,8 +43,8 @@ def _table() -> Sequence[_Routed]:
     groups = (
         (f"/repos/{name}", assets.ROUTES, False),
         (f"/repos/{name}", releases.ROUTES, False),
-        (f"/repos/{name}", refs.ROUTES, False),
         (f"/repos/{name}", settings.ROUTES, False),
+        (f"/repos/{name}", refs.ROUTES, False),
         (f"/uploads/repos/{name}", assets.UPLOAD_ROUTES, False),
         ("", assets.WEB_ROUTES, True),
     )

@@ -79,6 +79,13 @@ def _rules_for_branch(call: Call) -> Response:
     return paged(call, [{"type": rule, **source, "ruleset_id": one.id} for one in found for rule in one.rules])
 
 
+def _protection(call: Call) -> Response:
+    """A classic protection rule, as it is when nothing but its existence was chosen."""
+    if call.fields["name"] not in call.repository.policy.protected:
+        raise Refusal(404, "Branch not protected")
+    return answer({"allow_force_pushes": {"enabled": False}, "allow_deletions": {"enabled": False}})
+
+
 def _environment(call: Call) -> Environment:
     found = call.repository.policy.environments.get(call.fields["environment"])
     if found is None:
@@ -193,6 +200,7 @@ _AT = "/environments/(?P<environment>[^/]+)"
 ROUTES = (
     Route(method="GET", path="/rulesets", serve=_list_rulesets),
     Route(method="GET", path="/rulesets/(?P<ruleset>[0-9]+)", serve=_ruleset),
+    Route(method="GET", path="/branches/(?P<name>.+)/protection", serve=_protection, administration=True),
     Route(method="GET", path="/rules/branches/(?P<name>.+)", serve=_rules_for_branch),
     Route(method="GET", path=_AT, serve=_show_environment),
     Route(method="GET", path=f"{_AT}/deployment-branch-policies", serve=_branch_policies),
