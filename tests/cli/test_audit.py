@@ -134,6 +134,13 @@ def test_silence_is_never_clean(clean: Outside, says: Said, fault: str) -> None:
     assert lines(out)["testpypi 1.2.3"]
 
 
+def test_a_rate_limit_without_a_token_names_the_token(clean: Outside, says: Said) -> None:
+    """Anonymous questions run out soon; the line says what raises the limit."""
+    clean.fault("github:429=900x99")
+    _, out, _ = says("release", "audit")
+    assert "it asks for 900 s of patience; with a token (GITHUB_TOKEN) it answers eighty times as often" in out
+
+
 def test_nothing_at_all_is_not_clean(published: Outside, here: Path, says: Said) -> None:
     """A project without a release proves nothing: exit code 1, and it is said why."""
     code, out, _ = says("release", "audit")

@@ -110,6 +110,8 @@ def test_the_proof_before_and_after(served: Outside, says: Said, no_pip: None) -
     served.yank("1.2.3", "eats data", "pypi")
     code, out, _ = says("release", "rollback", "1.2.3", "--verify")
     assert (code, out.count("NOT in force")) == (1, 1)
+    code, out, _ = says("release", "rollback", "1.2.3", "--verify", "--index", "pypi")
+    assert (code, "Test PyPI" in out) == (0, False)
     served.yank("1.2.3", "eats data", "testpypi")
     code, out, _ = says("release", "rollback", "1.2.3", "--verify")
     assert code == 0
@@ -159,6 +161,7 @@ def test_a_version_nobody_has_cannot_be_proven(served: Outside, says: Said) -> N
     [
         (["latest"], "is no PEP 440 version"),
         (["1.2.3", "--fixed", "9.9"], "is not on PyPI"),
+        (["1.2.3", "--verify", "--index", "conda"], "no such index"),
         (["1.2.3", "--rehearsal"], "stand-ins of the rehearsal of 1.2.3 are not running"),
     ],
 )
@@ -178,3 +181,10 @@ def test_an_index_that_does_not_answer_decides_nothing(served: Outside, says: Sa
         code, out, err = says("release", "rollback", "1.2.3", *more)
         assert (code, out) == (1, "")
         assert "did not say what it serves" in err
+
+
+def test_an_archived_project_is_told_what_stands_in_the_way(served: Outside, says: Said) -> None:
+    """A fix cannot be uploaded to an archived project: the plan says so beside the index."""
+    served.benches["pypi"].index.set_status(NAME, "archived")
+    _, out, _ = says("release", "rollback", "1.2.3")
+    assert "the project is archived: unarchive it before a fix can be uploaded" in out

@@ -143,6 +143,15 @@ def test_living_stand_ins_are_asked(published: Outside, rehearsed: Path, monkeyp
     assert "next: nox -s upload-testpypi" in out
 
 
+def test_a_project_without_a_repository_is_told_so(published: Outside, here: Path) -> None:
+    """Nothing names the repository: GitHub is not asked about somebody else's, and the setting is named."""
+    (here / "pyproject.toml").write_text('[project]\nname = "Tiny.Thing"\nversion = "1.2.3"\n', encoding="utf-8")
+    code, out, _ = hephaestus_says("release", "status", "--publish")
+    assert code == 0
+    assert "GitHub     no answer: pyproject.toml names no repository: set `repository`" in out
+    assert "github" not in {service for service, _ in published.listeners.requests}
+
+
 def test_an_index_that_is_down_does_not_hide_the_rest(published: Outside, here: Path) -> None:
     """One silent service is a line of the answer, and the exit code says that the question was answered."""
     published.fault("pypi:downx99")

@@ -28,6 +28,9 @@ def rollback(
     verify: Annotated[
         bool, typer.Option("--verify", help="Prove from the indexes that the yank is in force; exit code 1 if not.")
     ] = False,
+    index: Annotated[
+        list[str] | None, typer.Option("--index", metavar="NAME", help="With --verify: pypi or testpypi alone.")
+    ] = None,
     rehearsed: Annotated[
         bool, typer.Option("--rehearsal", help="Look at the stand-ins of the last rehearsal.")
     ] = False,
@@ -41,7 +44,7 @@ def rollback(
     from datetime import UTC, datetime
     from pathlib import Path
 
-    from hephaestus.cli.looking import look_at
+    from hephaestus.cli.looking import indexes_named, look_at
     from hephaestus.inspection.resolution import locked_pip
     from hephaestus.inspection.rollback import pages_of, prove, steps
     from hephaestus.inspection.withdrawal import Reason, decide, shelves, version_given
@@ -52,7 +55,8 @@ def rollback(
         wanted = version_given(version)
         project = read_project(Path.cwd())
         places = look_at(project, rehearsal=rehearsed, environ=os.environ)
-        pages = pages_of(places, project)
+        # The decision needs every index; a proof may be of one alone.
+        pages = pages_of(places, project, indexes=indexes_named(index or (), places) if verify else None)
         name = project.normalized
         if verify:
             proofs = prove(project, places, wanted, pages, pip=lambda: locked_pip(os.environ))

@@ -20,7 +20,7 @@ from hephaestus.inspection.places import Places
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.project import Project
 from hephaestus.release.repository import Repository
-from hephaestus.services.errors import ServiceError
+from hephaestus.services.errors import RateLimited, ServiceError
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.index import IndexClient, IndexFile
 from hephaestus.services.releases import Release
@@ -67,7 +67,7 @@ def gather(
             statuses[name] = "active" if page is None else page.status
         github = places.releases(http)
         served = {version for shelf in shelves.values() for version in shelf}
-        known, manifests = _from_github(github, served, tags, troubles)
+        known, manifests = _from_github(github, served, tags, troubles, places)
     both = {*tags, *known}
     grouped: dict[Version, list[Tag]] = {}
     for name in sorted(both):
@@ -89,11 +89,18 @@ def gather(
 
 
 def _from_github(
-    client: GitHubClient, served: Collection[Version], tags: Mapping[str, str], troubles: dict[str, str]
+    client: GitHubClient,
+    served: Collection[Version],
+    tags: Mapping[str, str],
+    troubles: dict[str, str],
+    places: Places,
 ) -> tuple[dict[str, str], dict[Version, Manifest]]:
     """The commits of every tag that matters, and the manifest of every release."""
     known: dict[str, str] = {}
     manifests: dict[Version, Manifest] = {}
+    if places.unnamed:
+        troubles["github"] = places.unnamed
+        return known, manifests
     try:
         releases = {release.tag: release for release in client.releases() if not release.draft}
         for name in sorted({*tags, *releases, *(f"v{version}" for version in served)}):
@@ -103,6 +110,9 @@ def _from_github(
                 known[name] = commit
             if version is not None and name in releases:
                 manifests[version] = _manifest(client, releases[name])
+    except RateLimited as error:
+        anonymous = "" if places.github.token else "; with a token (GITHUB_TOKEN) it answers eighty times as often"
+        troubles["github"] = f"{error.what}{anonymous}"
     except ServiceError as error:
         troubles["github"] = error.what
     return known, manifests

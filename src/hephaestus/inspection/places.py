@@ -50,6 +50,13 @@ class Places:
     trust_config: Path | None = None
     patience: Patience = field(default=_PATIENCE, repr=False)
 
+    @property
+    def unnamed(self) -> str:
+        """Why GitHub cannot be asked at all: nothing names the repository; empty where something does."""
+        if self.label != "publish" or not self.publisher.assumed:
+            return ""
+        return "pyproject.toml names no repository: set `repository` in [tool.hephaestus.release], or a GitHub URL"
+
     @contextmanager
     def http(self) -> Iterator[HttpClient]:
         """A client that gives up while a person still waits."""

@@ -61,11 +61,13 @@ class Proof:
         )
 
 
-def pages_of(places: Places, project: Project) -> dict[str, IndexProject | None]:
-    """What each index serves of the project, past every cache. Raises NotAnsweredError."""
+def pages_of(
+    places: Places, project: Project, *, indexes: Iterable[str] | None = None
+) -> dict[str, IndexProject | None]:
+    """What each index (or each of ``indexes``) serves of the project, past every cache. Raises NotAnsweredError."""
     pages: dict[str, IndexProject | None] = {}
     with places.http() as http:
-        for name in places.indexes:
+        for name in places.indexes if indexes is None else indexes:
             try:
                 pages[name] = places.index(name, http).project(project.normalized)
             except ReleaseError as error:

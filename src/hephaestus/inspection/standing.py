@@ -156,7 +156,7 @@ def ask(project: Project, places: Places, expected: Expected, *, now: datetime) 
     """Ask every service about this version; one that does not answer is a state, not an error."""
     with places.http() as http:
         client = places.releases(http)
-        release, trouble = _release(client, project.tag)
+        release, trouble = (None, places.unnamed) if places.unnamed else _release(client, project.tag)
         if not expected.source and release is not None:
             expected = _from_github(client, release) or expected
         indexes = {name: _index(places.index(name, http), name, project, expected, now=now) for name in places.indexes}
@@ -203,7 +203,8 @@ def next_step(project: Project, asked: Asked) -> str:
         if index.having(Held.MISSING) and index.present and index.days_left == 0:
             return f"{index.index} takes no more files of {project.version}; {fresh}"
         if index.yanked:
-            return f"hephaestus release rollback {project.version} --verify"
+            rehearsal = " --rehearsal" if asked.label == "rehearsal" else ""
+            return f"hephaestus release rollback {project.version} --verify{rehearsal}"
     again = next((index for index in wanted if index.trouble), None)
     if again is not None or asked.github.trouble:
         return f"hephaestus release status{_flag(asked)} again, when everybody answers"
