@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from packaging.tags import platform_tags
 from packaging.version import InvalidVersion, Version
 
 from hephaestus.consumer.options import InstallOptions
 from hephaestus.consumer.refusals import AssetMissing, ReleaseMissing
+from hephaestus.consumer.wheels import Interpreter
 from hephaestus.release.extraction import ArchiveRefused
 from hephaestus.release.names import unfit_member_name
+from hephaestus.release.targets import read_targets
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.releases import Asset, Release
 
@@ -54,8 +57,11 @@ def find_release(client: GitHubClient, options: InstallOptions) -> Release:
     return max(found, key=lambda release: version_of_tag(release.tag) or Version("0"))
 
 
-def choose(release: Release, options: InstallOptions) -> Chosen:
-    """Choose by pattern, first in the order of the API; raises AssetMissing, ArchiveRefused."""
+def choose(release: Release, options: InstallOptions, *, interpreter: Interpreter | None = None) -> Chosen:
+    """Choose by pattern, first in the order of the API; raises AssetMissing, ArchiveRefused.
+
+    Without a pattern of the user's own, the archive of a target that covers the interpreter goes before the default.
+    """
     assets = [asset for asset in release.assets if asset.uploaded]
     archive = _first(assets, options.asset_pattern)
     if archive is None:
@@ -66,6 +72,8 @@ def choose(release: Release, options: InstallOptions) -> Chosen:
             available=[asset.name for asset in assets],
             option="--asset-pattern",
         )
+    if interpreter is not None and options.asset_pattern == type(options).asset_pattern:
+        archive = _for_target(assets, archive, interpreter) or archive
     problem = unfit_member_name(archive.name)
     if not problem and not archive.name.endswith(".tar.gz"):
         problem = "is no .tar.gz"
@@ -91,6 +99,23 @@ def choose(release: Release, options: InstallOptions) -> Chosen:
 
 def _first(assets: Iterable[Asset], pattern: str) -> Asset | None:
     return next((asset for asset in assets if fnmatchcase(asset.name, pattern)), None)
+
+
+def _for_target(assets: Iterable[Asset], default: Asset, interpreter: Interpreter) -> Asset | None:
+    """The archive beside the default one (docs/wheelhouse.md) whose target is closest to the interpreter, here."""
+    stem, known, _ = default.name.partition("-wheelhouse.tar.gz")
+    if not known:
+        return None
+    platforms = list(platform_tags())
+    found: list[tuple[int, int, Asset]] = []
+    for asset in assets:
+        name = asset.name.removeprefix(f"{stem}-wheels-").removesuffix(".tar.gz")
+        if asset.name != f"{stem}-wheels-{name}.tar.gz":
+            continue
+        for target in read_targets([name])[0]:
+            if target.covers(implementation=interpreter.name, version=interpreter.version, platforms=platforms):
+                found.append((platforms.index(target.platform), -target.patch, asset))
+    return min(found, key=lambda one: one[:2])[2] if found else None
 
 
 def version_of_tag(tag: str) -> Version | None:
