@@ -87,8 +87,7 @@ def state(root: Path) -> dict[str, object]:
     return {
         "files": {path.relative_to(root).as_posix(): path.read_bytes() for path in listed},
         "status": git(root, "status", "--porcelain"),
-        "history": git(root, "log", "--format=%s"),
-        "head": git(root, "rev-parse", "HEAD^{tree}"),
+        "history": git(root, "log", "--format=%T %s"),
         "tags": git(root, "for-each-ref", "refs/tags", "--format=%(objecttype) %(refname) %(*tree) %(contents)"),
         "journal": (root / ".git" / "hephaestus-bump.json").exists(),
     }

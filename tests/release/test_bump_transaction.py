@@ -31,6 +31,7 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 #: A run of its own that is killed at each of its boundaries in turn, each time over a fresh copy.
 KILLED = """
 import os, sys
+from dataclasses import replace
 from pathlib import Path
 from hephaestus.release.boundary import BoundaryFault, arm
 from hephaestus.release.bump import plan_bump
@@ -39,8 +40,9 @@ from hephaestus.release.project import read_project
 from hephaestus.release.repository import Repository
 
 date, *roots = sys.argv[1:]
+whole = plan_bump(read_project(Path(roots[0])), ["minor"], date=date, remote=None)
 for number, root in enumerate(map(Path, roots), start=1):
-    plan = plan_bump(read_project(root), ["minor"], date=date, remote=None)
+    plan = replace(whole, root=root)
     child = os.fork()
     if child == 0:
         arm(BoundaryFault(kill_at=number))
@@ -53,6 +55,7 @@ for number, root in enumerate(map(Path, roots), start=1):
 #: Killed once while it acts, at the boundary given, and once more at each boundary of settling that.
 KILLED_TWICE = """
 import os, sys
+from dataclasses import replace
 from pathlib import Path
 from hephaestus.release.boundary import BoundaryFault, arm
 from hephaestus.release.bump import plan_bump
@@ -69,9 +72,10 @@ def die(number, act):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 date, first, *roots = sys.argv[1:]
+whole = plan_bump(read_project(Path(roots[0])), ["minor"], date=date, remote=None)
 for number, root in enumerate(map(Path, roots), start=1):
     repository = Repository(root=root)
-    plan = plan_bump(read_project(root), ["minor"], date=date, remote=None)
+    plan = replace(whole, root=root)
     assert die(int(first), lambda: carry_out(plan, repository)) == -9
     print(die(number, lambda: settle(interrupted(repository), repository)))
 """

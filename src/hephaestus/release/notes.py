@@ -63,7 +63,6 @@ def changes_in(log: Changelog, version: str) -> str:
         if section.version is not None
         and section.version <= limit
         and (not stable or section.version > Version(stable))
-        and (section.version == limit or section.version.is_prerelease)
         and log.filled(section)
     ]
     if not told:
