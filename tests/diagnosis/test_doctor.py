@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -516,6 +517,14 @@ def test_environments_are_asked_once(clinic: Clinic) -> None:
     assert len([request for request in clinic.requests if request.path.startswith("/repos/")]) <= 40
 
 
+def test_an_environment_that_is_missing_is_to_be_made(clinic: Clinic) -> None:
+    """The advice begins with making it; nothing is stored in what does not exist."""
+    clinic.policy(lambda policy: policy.environments.clear())
+    line = clinic.line("environment-tags-pypi")
+    assert line.remedy.startswith("make environment pypi: Deployment branches and tags")
+    assert clinic.line("stored-secrets-pypi").seen == "there is no environment pypi"
+
+
 def test_a_bare_environment_fails_in_every_way(clinic: Clinic) -> None:
     """What GitHub makes by itself for an unknown environment protects nothing."""
     clinic.policy(lambda policy: policy.environments.update(pypi=Environment()))
@@ -548,6 +557,8 @@ def test_mint_over_tls(clinic: Clinic, tmp_path: Path, monkeypatch: pytest.Monke
         doubtful = clinic.lines(mint=True, offline=True)["publisher-pypi"]
         assert doubtful.verdict is Verdict.UNKNOWN
         assert "not trusted" in doubtful.seen
+        if variable == "REQUESTS_CA_BUNDLE":
+            monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
         monkeypatch.setenv(variable, str(certificate.authority))
         clinic.environ[variable] = str(certificate.authority)
         lines = clinic.lines(mint=True, offline=True)

@@ -37,9 +37,9 @@ def diagnose(case: Case, *, offline: bool = False, mint: bool = False, patience:
 
 
 def _authority(case: Case) -> Path | None:
-    """The certificates a company's proxy asks for: twine reads this variable, and OpenSSL by itself only its own."""
+    """The certificates that twine would trust: it reads this variable, and OpenSSL by itself only SSL_CERT_FILE."""
     named = case.environ.get("REQUESTS_CA_BUNDLE", "")
-    return Path(named) if named and Path(named).is_file() and not case.environ.get("SSL_CERT_FILE") else None
+    return Path(named) if named and Path(named).is_file() else None
 
 
 _OFFLINE = "not asked (--offline)"

@@ -22,7 +22,8 @@ def environment_questions(
         def answer(check: Check) -> Line:
             found = ask(name)
             if found is None:
-                return check.failed(f"environment {name} does not exist; the first run that names it makes it bare")
+                seen = f"environment {name} does not exist; the first run that names it makes it bare"
+                return check.failed(seen, remedy=f"make {check.remedy}")
             return judge(check, found)
 
         remedy = f"environment {name}: {remedy}"

@@ -153,7 +153,8 @@ class _Trial:
             if not self._exists:
                 return check.unknown(
                     "the claims are as the form must have them; nothing was exchanged, since the first exchange of a "
-                    "pending publisher makes the project"
+                    "pending publisher makes the project",
+                    remedy="compare the form with these values; the first upload makes the exchange",
                 )
             burned = exchange.burn(exchange.mint(token))
         except IdentityError as error:
