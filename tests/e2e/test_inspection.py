@@ -90,6 +90,14 @@ def test_a_release_half_way_as_the_commands_see_it(before: Callable[[str], Proje
     assert "tiny_thing-1.2.3.tar.gz" in stages["upload-pypi"]["effects"][0]["what"]
     assert {one["state"] for one in looked(project, "status")["asked"]["indexes"].values()} == {"complete", "absent"}
     assert kept(project) == there
+    ran = project.nox("-s", "upload-pypi", "--no-dependencies", "--", "--fault=pypi:yanked=eats data")
+    assert ran.code == 0, ran.output
+    asked = looked(project, "status")
+    assert [file["yanked"] for file in asked["asked"]["indexes"]["pypi"]["files"]] == ["eats data", "eats data"]
+    assert asked["next"] == "hephaestus release rollback 1.2.3 --verify --rehearsal"
+    (proof,) = looked(project, "rollback", "1.2.3", "--verify", "--rehearsal", "--index", "pypi")["proofs"]
+    assert [one["version"] for one in proof["resolved"]] == [None, "1.2.3", None]
+    assert proof["by"].startswith("pip ")
     project.edit()
     plan = looked(project, "plan")
     assert {one["verdict"] for one in plan["stages"]} == {"run"}
