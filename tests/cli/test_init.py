@@ -145,3 +145,15 @@ def test_a_project_that_cannot_be_released_is_told_so(root: Path, text: str | No
     assert code == 1
     assert problem in errors
     assert not (root / "noxfile.py").exists()
+
+
+def test_a_folder_of_a_repository_is_no_place_for_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workflow below the top would never run: refused, and nothing is written."""
+    folder = root / "packages" / "tiny"
+    folder.mkdir(parents=True)
+    (root / "pyproject.toml").rename(folder / "pyproject.toml")
+    monkeypatch.chdir(folder)
+    code, _, errors = ran()
+    assert code == 1
+    assert "packages/tiny/" in errors
+    assert list(files(root)) == ["packages/tiny/pyproject.toml"]

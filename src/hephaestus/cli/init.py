@@ -28,6 +28,17 @@ class RepositoryUnknownError(ReleaseError):
         )
 
 
+class NotAtTopError(ReleaseError):
+    """Raised in a folder of a repository: GitHub reads workflows at the top only."""
+
+    def __init__(self, *, prefix: str) -> None:
+        super().__init__(
+            what=f"this is the folder {prefix} of its repository; nothing was written",
+            why="GitHub reads workflows at the top of a repository only, and this one would build the project there",
+            next_step="a project in a folder is set up by hand: release_sessions() in its noxfile works as anywhere",
+        )
+
+
 class LeftAsTheyAreError(ReleaseError):
     """Raised at the end when files exist that would have to change; the others are written."""
 
@@ -63,6 +74,7 @@ def init(
 ) -> None:
     """Write noxfile call, configuration and workflow; what exists is never overwritten unless forced by name."""
     from hephaestus import __version__
+    from hephaestus.diagnosis.clone import git_says
     from hephaestus.release.bump import refuse_dynamic
     from hephaestus.release.files import write_bytes
     from hephaestus.release.project import read_project
@@ -73,6 +85,8 @@ def init(
         root = Path.cwd()
         refuse_dynamic(root)
         project = read_project(root)
+        if prefix := git_says(root, "rev-parse", "--show-prefix"):
+            raise NotAtTopError(prefix=prefix)
         where = _repository(project, repository)
         found = proposals(project, repository=where, suite=__version__)
         if unknown := [path for path in force or () if path not in {proposal.path for proposal in found}]:

@@ -95,6 +95,7 @@ def parse(words: Sequence[str], *, today: str) -> Request:
 
 def run(session: nox.Session) -> None:
     """Bump the project in this folder. Every foreseeable failure ends in ``session.error`` with its whole message."""
+    from hephaestus.report.annotations import annotate
     from hephaestus.toolchain.redaction import redact
 
     try:
@@ -105,6 +106,7 @@ def run(session: nox.Session) -> None:
     except HelpAsked as asked:
         session.skip(f"\n{asked}")
     except ReleaseError as error:
+        annotate("bump", error)
         session.error(redact(str(error)))
 
 

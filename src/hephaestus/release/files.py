@@ -28,7 +28,7 @@ class NotWritableError(ReleaseError):
             what=f"{path}: cannot be written ({error.strerror or error})",
             why="the disk is full; what was there before is untouched"
             if full
-            else "the release directory must be writable; what was there before is untouched",
+            else "what is written takes the place of the former file in one step; that one is untouched",
             next_step="free some space, then run the same command again"
             if full
             else f"make {path.parent} writable, then run the same command again",
