@@ -144,7 +144,7 @@ class TestRiddenOut:
 
     @pytest.mark.parametrize(
         ("fault", "silence", "patience"),
-        [("stored-reset", 0.3, 60.0), ("stored-reset@2", 0.3, 60.0), ("stored-reset", 600.0, 4.0)],
+        [("stored-reset", 0.3, 60.0), ("stored-reset@2", 0.3, 60.0), ("stored-reset", 600.0, 6.0)],
     )
     def test_a_connection_cut_after_the_last_byte_is_settled_by_asking(
         self, scene: Scene, fault: str, silence: float, patience: float, monkeypatch: pytest.MonkeyPatch
