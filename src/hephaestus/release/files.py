@@ -28,7 +28,7 @@ class NotWritableError(ReleaseError):
             what=f"{path}: cannot be written ({error.strerror or error})",
             why="the disk is full; what was there before is untouched"
             if full
-            else "what is written takes the place of the former file in one step; that one is untouched",
+            else "the folder must be writable; what was there before is untouched",
             next_step="free some space, then run the same command again"
             if full
             else f"make {path.parent} writable, then run the same command again",
