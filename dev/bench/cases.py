@@ -316,6 +316,38 @@ def unpack(bench: Bench) -> list[Figure]:
     ]
 
 
+def start(bench: Bench) -> list[Figure]:
+    """``hephaestus --help`` against importing typer, on which it stands: how long until the first line."""
+    source = Path(sys.modules["hephaestus"].__file__ or "").parents[1]
+    environ = {**_environ(bench), "PYTHONPATH": str(source), "TYPER_USE_RICH": "0"}
+    sides = {
+        "hephaestus --help": [sys.executable, "-m", "hephaestus", "--help"],
+        "import typer": [sys.executable, "-c", "import typer"],
+    }
+
+    def run(argv: list[str]) -> Usage:
+        # One start is a tenth of a second: ten of them are enough for the clock of the system.
+        total = Usage()
+        for _ in range(10):
+            total += measured(argv, env=environ, cwd=bench.workspace, log=bench.workspace / "start.log")
+        return total
+
+    for argv in sides.values():
+        run(argv)  # so that both sides find their bytecode
+    used, anchors = bench.interleaved({name: lambda _number, argv=argv: run(argv) for name, argv in sides.items()})  # type: ignore[misc]
+    return [
+        ratio_figure(
+            "hephaestus --help / import typer",
+            used,
+            over=("hephaestus --help", "import typer"),
+            goal=1.5,
+            anchors=anchors,
+            commands={name: [shlex.join(argv)] for name, argv in sides.items()},
+            note="ten starts a round on each side",
+        )
+    ]
+
+
 def hundred(bench: Bench) -> list[Figure]:
     """Stages over 100 wheels and an sdist against the same over one wheel and an sdist."""
     projects = {}
@@ -393,6 +425,7 @@ CASES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "cold": cold,
     "gigabyte": gigabyte,
     "unpack": unpack,
+    "start": start,
     "hundred": hundred,
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -145,7 +144,13 @@ def install(
     given["sigstore_identity"] = tuple(sigstore_identity or ())
     with refusing():
         outcome = _installed(given, as_json=as_json)
-    typer.echo(json.dumps(outcome.data(), indent=1) if as_json else outcome.text())
+    _say(outcome.data() if as_json else outcome.text())
+
+
+def _say(told: dict[str, Any] | str) -> None:
+    import json
+
+    typer.echo(told if isinstance(told, str) else json.dumps(told, indent=1))
 
 
 def _installed(given: dict[str, Any], *, as_json: bool) -> Outcome:
@@ -157,7 +162,7 @@ def _installed(given: dict[str, Any], *, as_json: bool) -> Outcome:
         return _install(given, Terminal(stage="install"))
     except ReleaseError as error:
         if as_json:
-            typer.echo(json.dumps(refusal_data(error), indent=1))
+            _say(refusal_data(error))
         raise
 
 
