@@ -6,10 +6,13 @@ import fnmatch
 import hashlib
 import json
 import shutil
+import sys
 import tarfile
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stages.served import Thing
@@ -42,6 +45,9 @@ def test_a_wheelhouse_is_whole_described_and_the_same_every_time(bench: Bench, t
         listing = archive.extractfile("requirements.txt")
         assert listing is not None
         wanted = listing.read().decode().splitlines()
+        lock = archive.extractfile("pylock.toml")
+        assert lock is not None
+        locked = tomllib.loads(lock.read().decode())
     wheels = ["need-1.5-py3-none-any.whl", "old-1.0-py3-none-any.whl", "tiny_project-1.2.3-py3-none-any.whl"]
     assert [member.name for member in members] == [*wheels, "pylock.toml", "requirements.txt", "sbom.cdx.json"]
     assert {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in members} == {
@@ -49,6 +55,8 @@ def test_a_wheelhouse_is_whole_described_and_the_same_every_time(bench: Bench, t
     }
     assert [line.split(" ")[0] for line in wanted] == ["need==1.5", "old==1.0", "tiny-project==1.2.3"]
     assert wanted[0].endswith(f"--hash=sha256:{hashlib.sha256(bench.user.files[wheels[0]]).hexdigest()}")
+    assert locked["requires-python"] == f"==3.{sys.version_info.minor}.*"
+    assert [package["name"] for package in locked["packages"]] == ["need", "old", "tiny-project"]
     assert evidence.data["offline"]["installed"] == {"need": "1.5", "old": "1.0", "tiny-project": "1.2.3"}
     assert evidence.data["offline"]["imported"] == ["tiny_project"]
     assert evidence.data["platforms"] == ["any"]
@@ -127,13 +135,20 @@ def test_a_wheel_that_does_not_work_offline_is_not_packed_up(bench: Bench) -> No
     assert not (context.directory.path / "wheelhouse").exists()
 
 
-def test_a_bill_that_breaks_the_schema_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What CycloneDX's validator says about the bill reaches the person."""
+@pytest.mark.parametrize(("worker", "says"), [("sbom", "is no valid CycloneDX"), ("pylock", "is no valid lock file")])
+def test_a_description_that_breaks_its_format_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, worker: str, says: str
+) -> None:
+    """What the formats' own validators say about bill and lock reaches the person."""
     context = bench.make()
-    monkeypatch.setattr(
-        type(context.environment), "work", lambda *_args, **_more: {"problem": "'name' is a required property"}
-    )
-    with pytest.raises(DescriptionInvalid, match="required property"):
+
+    def work(_self: object, name: str, request: dict[str, Any], **_more: object) -> dict[str, Any]:
+        if name == "sbom":
+            Path(request["output"]).write_text("{}", encoding="utf-8")
+        return {"lock": {}, "problem": "'name' is a required property" if name == worker else ""}
+
+    monkeypatch.setattr(type(context.environment), "work", work)
+    with pytest.raises(DescriptionInvalid, match=f"{says}(?s:.*)required property"):
         bench.run(context)
 
 

@@ -84,6 +84,16 @@ def test_a_changed_wheel_is_refused_by_list_and_lock(
         assert re.search(r"(?i)hash|has size", done.stdout + done.stderr), done.stdout + done.stderr
 
 
+def test_pip_takes_the_lock_as_well(made_wheelhouse: MadeWheelhouse, tmp_path: Path) -> None:
+    """A pip that knows lock files resolves nothing and takes every wheel of it."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    subprocess.run(["tar", "-xzf", made_wheelhouse.assets / made_wheelhouse.archive, "-C", wheels], check=True)
+    argv = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-index"]
+    done = subprocess.run([*argv, "-r", "wheels/pylock.toml"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "Would install late-1.0 native-2.0 need-1.5 tiny-project-1.2.3" in done.stdout
+
+
 def test_the_lock_is_refused_where_it_was_not_made_for(made_wheelhouse: MadeWheelhouse, tmp_path: Path) -> None:
     """The other target's lock names its system and Python: pip and uv refuse it here, instead of installing half."""
     wheels = tmp_path / "wheels"

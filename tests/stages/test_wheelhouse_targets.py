@@ -156,6 +156,11 @@ def test_the_gates_hold_every_target_against_our_wheels(bench: Bench) -> None:
     targets = ["3.12-manylinux_2_28_x86_64", "3.13-win_amd64", MAC.name, "3.13.2-win_amd64"]
     settings = f'targets = {targets}\ndefault = "project"\n'
     context = bench.make(compiled, for_windows, settings=settings)
+    assert [(one.target.name, one.wheel) for one in planned_archives(context)[0] if one.target] == [
+        ("3.12-manylinux_2_28_x86_64", compiled.wheel_name),
+        ("3.13-win_amd64", for_windows.wheel_name),
+        ("3.13.2-win_amd64", for_windows.wheel_name),
+    ]
     lines = [finding.line() for finding in WheelhouseStage().gates(context)]
     assert [line.partition(" ->")[0] for line in lines] == [
         "wheel: no wheel of this release fits every platform, as the default archive must",
