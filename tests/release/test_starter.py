@@ -61,6 +61,12 @@ def test_a_fresh_project_gets_everything(tmp_path: Path) -> None:
     ast.parse(found["noxfile.py"].after)
 
 
+def test_the_noxfile_is_the_one_of_the_front_page(tmp_path: Path) -> None:
+    """README.md shows a whole noxfile; that is what is written."""
+    readme = (OWN.parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"```python\n{proposed(tmp_path)['noxfile.py'].after}```" in readme
+
+
 def test_what_is_written_once_is_not_proposed_again(tmp_path: Path) -> None:
     """With everything proposed in place, every proposal is what is there already."""
     proposals_of = {path: proposal.after for path, proposal in proposed(tmp_path).items()}

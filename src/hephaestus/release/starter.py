@@ -35,11 +35,8 @@ _TEMPLATE = Path(__file__).parent / "templates" / "publish-pypi.yml"
 
 _NOXFILE = """\
 # /// script
-# requires-python = ">=3.11"
-# dependencies = ["hephaestus-toolkit"]
+# dependencies = ["nox>=2026.8.10", "hephaestus-toolkit"]
 # ///
-\"\"\"Sessions of this project: its release.\"\"\"
-
 from hephaestus.nox import release_sessions
 
 release_sessions()
