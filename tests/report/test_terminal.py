@@ -127,14 +127,15 @@ def test_other_units_are_counted_as_they_are(clock: Clock) -> None:
     assert out.getvalue() == f"{CLEAR}  check: 3 of 7 files"
 
 
-def test_commands_and_warnings_lose_their_secrets() -> None:
-    """What looks like a token is not shown, in a command or in a warning."""
+def test_no_line_shows_a_secret() -> None:
+    """What looks like a token is not shown, in a step, a command or a warning."""
     out = io.StringIO()
     shown = Terminal(stage="sign", stream=out)
     token = "pypi-" + "C" * 40
     shown.command(f"twine upload --password {token}")
     shown.warn(f"saw {token}")
-    assert out.getvalue() == "  > twine upload --password ***\n  warning: saw ***\n"
+    shown.step(f"trying {token}; once more")
+    assert out.getvalue() == "  > twine upload --password ***\n  warning: saw ***\n  trying ***; once more\n"
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,17 @@ def test_commands_are_announced_ready_to_paste_and_recorded(tmp_path: Path) -> N
     assert locked.commands == [[sys.executable, "-c", "print('a b')"]]
 
 
+def test_no_secret_is_announced_or_recorded(tmp_path: Path) -> None:
+    """A password in an argument is for the child alone: neither the terminal nor a receipt gets it."""
+    told: list[str] = []
+    locked = of(tmp_path, told=told)
+    words = ["python", "-c", "import sys; print(sys.argv[1:])", "https://me:hunter2@example.org/", "correct-horse"]
+    done = locked.run(words, env={**ENV, "INDEX_PASSWORD": "correct-horse"})
+    assert done.output == "['https://***@example.org/', '***']\n"
+    assert locked.commands[0][3:] == ["https://***@example.org/", "***"]
+    assert told[0].endswith(" 'https://***@example.org/' '***'") or told[0].endswith(" https://***@example.org/ ***")
+
+
 def test_its_scripts_come_first(tmp_path: Path) -> None:
     """A tool of the environment wins over one of the same name elsewhere."""
     done = of(tmp_path).run(["python", "-c", "import os; print(os.environ['PATH'])"], env=ENV)
@@ -77,6 +88,15 @@ def test_a_worker_without_an_answer_is_an_error(tmp_path: Path, workers: Path, c
     with pytest.raises(WorkerError, match="the broken worker gave no answer") as raised:
         of(tmp_path).work("broken", {}, env=ENV)
     assert "--reuse-venv never" in raised.value.next_step
+
+
+def test_what_a_worker_quotes_in_its_error_is_redacted(tmp_path: Path, workers: Path) -> None:
+    """The error of an answer is for people: a token in it is struck out; what is data stays as it is."""
+    token = "eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2lnbmF0dXJl"
+    (workers / "quoting.py").write_text(
+        f"import json\nprint(json.dumps({{'error': 'refused {token}', 'data': '{token}'}}))\n", encoding="utf-8"
+    )
+    assert of(tmp_path).work("quoting", {}, env=ENV) == {"error": "refused ***", "data": token}
 
 
 def test_requests_of_two_calls_are_kept_apart(tmp_path: Path, workers: Path) -> None:

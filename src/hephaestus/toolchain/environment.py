@@ -113,6 +113,8 @@ class LockedEnvironment:
             raise WorkerError(worker=worker, code=done.code, output=done.output) from error
         if not isinstance(answer, dict):
             raise WorkerError(worker=worker, code=done.code, output=done.output)
+        if isinstance(answer.get("error"), str):
+            answer["error"] = redact(answer["error"], environ=env)
         return answer
 
     def _run(
