@@ -133,7 +133,7 @@ def _file(client: IndexClient, file: IndexFile, places: Places, trust: Trust | N
     told = File(
         filename=file.filename,
         sha256=file.sha256,
-        yanked=None if file.yanked is False else str(file.yanked),
+        yanked=file.yank,
         attestations=len(attestations),
         publishers=tuple(_claims(bundle.get("publisher")) for bundle in bundles),
     )

@@ -87,7 +87,7 @@ def _yanks(page: IndexProject | None) -> dict[Version, str | None]:
     for file in page.files if page is not None else ():
         if file.version is None:
             continue
-        reason = None if file.yanked is False else str(file.yanked)
+        reason = file.yank
         known = found.get(file.version, reason)
         found[file.version] = None if reason is None or known is None else known
     return found

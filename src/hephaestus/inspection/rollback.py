@@ -126,7 +126,7 @@ def prove(
         proofs.append(
             Proof(
                 index=name,
-                files={file.filename: None if file.yanked is False else str(file.yanked) for file in files},
+                files={file.filename: file.yank for file in files},
                 resolved=resolved,
                 by=by,
                 version=str(version),

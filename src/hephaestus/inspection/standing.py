@@ -308,5 +308,5 @@ def _files(
 
 
 def _standing(file: IndexFile | None, state: Held, filename: str = "", reason: str = "") -> FileStanding:
-    yanked = None if file is None or file.yanked is False else str(file.yanked)
+    yanked = None if file is None else file.yank
     return FileStanding(filename=filename or (file.filename if file else ""), state=state, reason=reason, yanked=yanked)

@@ -151,7 +151,7 @@ def shelves(pages: Mapping[str, IndexProject | None]) -> dict[str, Shelf]:
         yanks: dict[Version, list[str | None]] = {}
         for file in page.files if page is not None else ():
             if file.version is not None:
-                yanks.setdefault(file.version, []).append(None if file.yanked is False else str(file.yanked))
+                yanks.setdefault(file.version, []).append(file.yank)
         found[index] = Shelf(
             index=index,
             status="active" if page is None else page.status,

@@ -47,6 +47,11 @@ class IndexFile:
         """The version in the file's name; None for kinds of files that are no distributions."""
         return version_of(self.filename)
 
+    @property
+    def yank(self) -> str | None:
+        """The reason of the yank on one line, fit to be shown, perhaps empty; None where it is not yanked."""
+        return None if self.yanked is False else excerpt(str(self.yanked))
+
 
 @dataclass(frozen=True, kw_only=True)
 class IndexProject:
