@@ -153,6 +153,23 @@ def test_a_repository_that_is_not_there_is_said_so(public: Scene, verify: Verify
     assert "repository o/r, not o/elsewhere" in out
 
 
+def test_a_token_shows_drafts_and_a_wrong_one_nothing(
+    public: Scene, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GITHUB_TOKEN goes to GitHub: with it a draft is seen to be one, a wrong one is told, and none is ever shown."""
+    spoil(public, {"do": "draft"}, monkeypatch)
+    for token, told in ((public.world.github.token, "it is a draft"), ("ghp_" + "x" * 36, "not looked at: ")):
+        monkeypatch.setenv("GITHUB_TOKEN", token)
+        code, out, err = verify(PINNED)
+        assert code == 1
+        assert told in out
+        assert token not in out + err
+    monkeypatch.setenv("GITHUB_TOKEN", " ")
+    code, out, err = verify(PINNED)
+    assert (code, out) == (1, "")
+    assert "it is blank" in err
+
+
 GITHUB: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "no release": ({"do": "no-release"}, f"ABSENT github    {RELEASE}: there is no such release"),
     "wrong flag": ({"do": "prerelease"}, f"FAIL   github    {RELEASE}: its pre-release flag is True"),
