@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from consumer.shop import ARCHIVE, NEED, TAG, TINY, Shop, installed, packed, sha
 from stages.served import Thing
 
 from hephaestus.consumer.cache import MARKER
+from hephaestus.consumer.installers import without_network
 
 BOTH = {"need": "1.0", "tiny-project": "1.2.3"}
 STEM = ARCHIVE.removesuffix(".tar.gz")
@@ -49,6 +51,32 @@ def test_nothing_is_taken_from_anywhere_else(shop: Shop, pip_venv: Path, monkeyp
     assert shop.left() == sorted(
         {ARCHIVE, STEM, *(f"{STEM}/{name}" for name in (MARKER, "requirements.txt", TINY.wheel_name))}
     )
+
+
+@pytest.mark.parametrize("kind", ["pip", "uv"])
+def test_the_installer_is_told_to_use_nothing_else(shop: Shop, kind: str, request: pytest.FixtureRequest) -> None:
+    """The command that is run, and said, holds every switch that keeps it to the folder and the hashes."""
+    python = request.getfixturevalue("pip_venv" if kind == "pip" else "venv")
+    shop.release(shop.assets(packed(wheels(NEED))))
+    done = shop.install("--python", python)
+    (command,) = [line for line in done.err.splitlines() if line.startswith("  > ")]
+    for words in ("--no-index", "--require-hashes", "--only-binary :all:", "--find-links", "-r"):
+        assert f" {words} " in command, command
+
+
+def test_no_index_of_the_environment_reaches_the_installer() -> None:
+    """Indexes, proxies and configuration files are taken away; pip and uv are told to use none."""
+    given = {
+        "PATH": "/bin",
+        "PIP_INDEX_URL": "https://x",
+        "UV_EXTRA_INDEX_URL": "https://x",
+        "https_proxy": "http://x",
+        "ALL_PROXY": "http://x",
+        "PIP_CONFIG_FILE": "/home/me/pip.conf",
+    }
+    env = without_network(given)
+    assert set(env) == {"PATH", "PIP_NO_INDEX", "PIP_CONFIG_FILE", "UV_OFFLINE", "UV_NO_CONFIG"}
+    assert (env["PIP_NO_INDEX"], env["PIP_CONFIG_FILE"], env["UV_OFFLINE"]) == ("1", os.devnull, "1")
 
 
 def test_the_cache_is_used_again(shop: Shop, venv: Path) -> None:

@@ -27,7 +27,7 @@ class Line:
     """A server on the raw socket. ``plan`` holds, for each request, how many bytes of the answer get through.
 
     ``etag`` is asked for each answer; ``ranges``: whether parts are served, or everything each time; ``skew`` shifts
-    where a part begins; ``status`` answers a part with another status.
+    where a part begins; ``status`` and ``part_etag`` are a part's.
     """
 
     plan: list[int]
@@ -36,6 +36,7 @@ class Line:
     ranges: bool = True
     skew: int = 0
     status: int = 206
+    part_etag: str = ""
     requests: list[dict[str, str]] = field(default_factory=list)
 
     def serve(self, client: socket.socket) -> None:
@@ -49,7 +50,11 @@ class Line:
         if self.ranges and "range" in headers and headers.get("if-range") == etag:
             start = int(headers["range"].removeprefix("bytes=").rstrip("-"))
         body = self.content[start:]
-        lines = [f"HTTP/1.1 {self.status if start else 200} OK", f"Content-Length: {len(body)}", f"ETag: {etag}"]
+        lines = [
+            f"HTTP/1.1 {self.status if start else 200} OK",
+            f"Content-Length: {len(body)}",
+            f"ETag: {(start and self.part_etag) or etag}",
+        ]
         if start:
             shown = start + self.skew
             lines.append(f"Content-Range: bytes {shown}-{len(self.content) - 1}/{len(self.content)}")
@@ -123,7 +128,11 @@ def test_without_a_strong_etag_it_begins_anew(line, client, tmp_path, etag) -> N
     assert "range" not in wire.requests[1]
 
 
-@pytest.mark.parametrize("wire", [Line(plan=[300_000], skew=5), Line(plan=[300_000], status=416)], ids=["skew", "416"])
+@pytest.mark.parametrize(
+    "wire",
+    [Line(plan=[300_000], skew=5), Line(plan=[300_000], status=416), Line(plan=[300_000], part_etag='"two"')],
+    ids=["skew", "416", "another etag"],
+)
 def test_a_rest_that_does_not_fit_is_not_taken(line, client, tmp_path, wire) -> None:
     """Another place than asked for, or no such range: all of it is asked for again."""
     assert client.download(line(wire), tmp_path / "file", sha256=DIGEST).size == len(CONTENT)
