@@ -106,6 +106,27 @@ def test_the_repository_is_that_of_the_remote_or_the_one_said(
     assert "secret" not in output
 
 
+def test_the_projects_own_word_goes_before_the_remote(root: Path) -> None:
+    """A configured repository is kept; without a remote on GitHub the project's URL tells it."""
+    pyproject = root / "pyproject.toml"
+    plain = pyproject.read_text()
+    pyproject.write_text(f'{plain}[project.urls]\nHome = "https://github.com/from/url"\n')
+    git(root, "remote", "remove", "origin")
+    assert "github.com/from/url\n" in ran("--dry-run")[1]
+    pyproject.write_text(f'{plain}[tool.hephaestus.release]\nrepository = "a/configured"\n')
+    git(root, "remote", "add", "origin", "git@github.com:o/tiny.git")
+    assert "github.com/a/configured\n" in ran("--dry-run")[1]
+
+
+def test_two_remotes_without_an_origin_are_a_question(root: Path) -> None:
+    """Neither is chosen."""
+    git(root, "remote", "rename", "origin", "mine")
+    git(root, "remote", "add", "theirs", "git@github.com:x/tiny.git")
+    code, _, errors = ran()
+    assert code == 1
+    assert "o/tiny, x/tiny" in errors
+
+
 @pytest.mark.parametrize(
     ("url", "words", "problem"),
     [

@@ -70,6 +70,20 @@ def test_merges_candidates_and_bumps_are_no_changes(root: Path) -> None:
     assert sorted(line.split(" (")[0] for line in lines) == ["- mend c", "- say a"]
 
 
+def test_a_changelog_that_is_no_text_and_tags_that_are_no_versions_are_passed_over(root: Path) -> None:
+    """Bytes that are no UTF-8 tell nothing, `latest` ends nothing: the commits since v1.2.0 are told."""
+    (root / "CHANGELOG.md").write_bytes(b"## [1.3.0]\n\n- \xff\n")
+    git(root, "tag", "latest")
+    assert printed("--version", "1.3.0").startswith("Commits since v1.2.0:")
+
+
+def test_without_git_only_the_changelog_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No git on PATH: the version that the changelog knows is told, of another one nothing is known."""
+    monkeypatch.setenv("PATH", str(root))
+    assert printed() == "- old\n"
+    assert "no commits here" in refused("--version", "1.3.0")
+
+
 def test_where_nothing_is_known_nothing_is_made_up(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No version, nothing since the tag, a shallow clone without tags, no repository: each refused with its reason."""
     assert "'x' is no version" in refused("--version", "x")

@@ -187,6 +187,15 @@ def test_a_shallow_clone_is_refused(root: Path, tmp_path: Path) -> None:
     assert "git fetch --unshallow --tags" in found["shallow-clone"]
 
 
+def test_tags_that_are_no_versions_are_nobodys(root: Path) -> None:
+    """`latest`, `nightly`, `v-next`: neither taken, nor newer, nor what a link compares with."""
+    for tag in ("latest", "nightly", "v-next"):
+        git(root, "tag", tag)
+    plan = planned(root, "minor", remote=Remote(name="origin", default="main", tags=("stable",)))
+    (changelog,) = [edit for edit in plan.edits if edit.path == "CHANGELOG.md"]
+    assert b"compare/v1.2.0...v1.3.0" in changelog.after
+
+
 def test_a_newer_tag_is_refused_but_on_a_branch_of_an_older_series(root: Path) -> None:
     """1.2.1 after v2.0.0: refused on main; with --branch only the tags of that branch count, and main is not asked."""
     git(root, "branch", "1.2.x")

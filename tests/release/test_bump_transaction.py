@@ -290,6 +290,25 @@ def test_commits_made_since_a_kill_are_not_touched(root: Path) -> None:
     assert git(root, "log", "-1", "--format=%s") == "mine"
 
 
+def test_a_tag_alone_is_settled_too(root: Path) -> None:
+    """A bump without edits, killed before its tag: nothing to undo. Killed after it: complete."""
+    git(root, "tag", "-d", "v1.2.0")
+    (root / "CHANGELOG.md").write_text("## [Unreleased]\n\n## [1.2.0] - 2026-01-01\n\n- all\n")
+    git(root, "commit", "-q", "-am", "ready")
+    repository = Repository(root=root)
+    plan = planned(root, "1.2.0")
+    assert plan.edits == ()
+    journal = root / ".git" / "hephaestus-bump.json"
+    for made in (False, True):
+        journal.write_text(bump_transaction._rendered(plan, repository))
+        if made:
+            git(root, "tag", "-a", "v1.2.0", "-m", "x")
+        left = interrupted(repository)
+        assert left is not None
+        assert settle(left, repository) is made
+        assert not journal.exists()
+
+
 def test_an_undone_bump_leaves_nothing_beside_the_files(root: Path) -> None:
     """Temporary files of a killed run are removed with its edits."""
     before = state(root)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
@@ -46,6 +49,9 @@ WORDS = st.sampled_from([[level] for level in LEVELS] + [[level, "rc"] for level
         ("1.3.0.dev4", "final", "1.3.0"),
         ("1.3.0.post1.dev2", "final", "1.3.0.post1"),
         ("1.2.4rc1", "minor", "1.3.0"),
+        ("1.3.0.post1.dev2", "minor", "1.4.0"),
+        ("1.3.0.post1.dev2", "patch", "1.3.1"),
+        ("1.3.0rc1.post1", "rc", "1.3.0rc2"),
         ("1.3.0rc1", "major", "2.0.0"),
         ("1.2.3", "1.2.3", "1.2.3"),
         ("1.2.3", "1.2.3.post1", "1.2.3.post1"),
@@ -61,6 +67,7 @@ def test_each_word_means_one_version(version: str, words: str, expected: str) ->
     ("version", "words", "message", "next_step"),
     [
         ("1.2.3", "rc", "does not say of which version", "minor rc"),
+        ("1.2.3.post1.dev2", "rc", "does not say of which version", "minor rc"),
         ("1.2.3", "final", "is final already", "patch"),
         ("1.3.0rc1", "minor", "could mean", "bump -- final (makes 1.3.0), or nox -s bump -- 1.4.0"),
         ("1.2.4rc1", "patch", "could mean", "1.2.5"),
@@ -86,6 +93,7 @@ def test_what_has_no_one_meaning_is_refused(version: str, words: str, message: s
     assert refused.value.why
 
 
+@settings(max_examples=300)
 @given(VERSIONS, WORDS)
 def test_the_result_is_newer_and_normal_or_refused(version: str, words: list[str]) -> None:
     """Whatever the version: strictly newer, in normal form, of the kind asked for - or an IncrementError."""
@@ -96,6 +104,24 @@ def test_the_result_is_newer_and_normal_or_refused(version: str, words: list[str
     assert Version(result) > Version(version)
     assert str(Version(result)) == result
     assert Version(result).is_prerelease == (words[-1] == "rc")
+
+
+def test_every_kind_of_version_and_every_word_together() -> None:
+    """All of it once: epochs, short and long releases, candidates, posts and developments, under every word."""
+    made = 0
+    parts = (
+        ["", "1!"], ["0", "1", "1.2", "1.2.0", "1.2.3", "0.0.0", "1.2.3.4", "2.0.0"], ["", "a1", "b2", "rc3"],
+        ["", ".post1"], ["", ".dev4"],
+    )  # fmt: skip
+    words = [[level] for level in LEVELS] + [[level, "rc"] for level in LEVELS] + [["rc"], ["final"]]
+    for version, asked in itertools.product(map("".join, itertools.product(*parts)), words):
+        with contextlib.suppress(IncrementError):
+            result = incremented(version, asked)
+            assert Version(result) > Version(version), (version, asked)
+            assert str(Version(result)) == result
+            assert Version(result).is_prerelease == (asked[-1] == "rc")
+            made += 1
+    assert made > 1000
 
 
 @given(RELEASES, st.sampled_from(LEVELS), st.integers(1, 12))

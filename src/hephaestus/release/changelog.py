@@ -182,9 +182,6 @@ def with_release(log: Changelog, *, version: str, date: str, compare: Comparison
     name = f"v{version}" if re.match(r"\[?v\d", newest) else version
     shown = f"[{name}]" if bracketed else name
     end = _end(lines[unreleased.start]) or "\n"
-    last = lines[unreleased.body - 1]
-    if not last.endswith(("\n", "\r")):
-        lines[unreleased.body - 1] = last + end
     links = list(_links(log, name, version, compare, end)) if compare is not None and bracketed else []
     # From the end to the beginning, so that what is written moves no line that is still to be found.
     for at, text, replaces in sorted([*links, (unreleased.body, f"{end}## {shown} - {date}{end}", 0)], key=_from_end):

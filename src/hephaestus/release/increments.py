@@ -81,7 +81,7 @@ def _given(now: Version, word: str) -> str:
 def _raised(now: Version, level: str) -> str:
     place = LEVELS.index(level)
     parts = [*now.release, *[0] * (place + 1 - len(now.release))]
-    if now.is_prerelease and not any(parts[place + 1 :]):
+    if _on_its_way(now) and not any(parts[place + 1 :]):
         higher = ".".join(map(str, [*parts[:place], parts[place] + 1, *[0] * (len(parts) - place - 1)]))
         raise IncrementError(
             problem=f"{now} is on its way to {now.base_version}: `{level}` could mean that version, or the one after",
@@ -93,9 +93,9 @@ def _raised(now: Version, level: str) -> str:
 
 
 def _candidate(now: Version) -> str:
-    if not now.is_prerelease:
+    if not _on_its_way(now):
         raise IncrementError(
-            problem=f"{now} is final: `rc` alone does not say of which version the candidate is",
+            problem=f"{now} is no candidate: `rc` alone does not say of which version the candidate is",
             why="a candidate comes before a version, and three could be meant",
             next_step="nox -s bump -- minor rc (or major rc, or patch rc)",
         )
@@ -115,6 +115,11 @@ def _final(now: Version) -> str:
     if now.post is not None and now.pre is None:
         return f"{_epoch(now)}{_release(now)}.post{now.post}"
     return f"{_epoch(now)}{_release(now)}"
+
+
+def _on_its_way(version: Version) -> bool:
+    """Whether a version comes before the final one of its numbers: 1.3.0rc1, 1.3.0.dev1, but not 1.3.0.post1.dev1."""
+    return version.pre is not None or (version.dev is not None and version.post is None)
 
 
 def _release(version: Version) -> str:
