@@ -12,8 +12,10 @@ from inspection.outside import PYPROJECT
 from typer.testing import CliRunner
 
 from hephaestus.cli import app
+from hephaestus.inspection.resolution import Pip
+from hephaestus.toolchain.virtualenvs import EnvironmentNotMadeError
 
-__all__ = ["Said", "clinic", "desks", "here", "listeners", "outside", "published", "says", "template"]
+__all__ = ["Said", "clinic", "desks", "here", "listeners", "no_pip", "outside", "published", "says", "template"]
 
 Said = Callable[..., tuple[int, str, str]]
 
@@ -26,6 +28,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "pyproject.toml").write_text(PYPROJECT.format(version="1.2.3"), encoding="utf-8")
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture
+def no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pip can be had: its environment cannot be made."""
+
+    def refuse(_environ: object) -> Pip:
+        raise EnvironmentNotMadeError(lock="smoke", output="no network")
+
+    monkeypatch.setattr("hephaestus.inspection.resolution.locked_pip", refuse)
 
 
 @pytest.fixture

@@ -9,9 +9,6 @@ import pytest
 from cli.conftest import Said
 from inspection.outside import NAME, Outside
 
-from hephaestus.inspection.resolution import Pip
-from hephaestus.toolchain.virtualenvs import EnvironmentNotMadeError
-
 
 @pytest.fixture
 def served(published: Outside, here: Path) -> Outside:
@@ -20,16 +17,6 @@ def served(published: Outside, here: Path) -> Outside:
         published.upload(version, attested=False)
     published.release("1.2.3")
     return published
-
-
-@pytest.fixture
-def no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pip can be had: its environment cannot be made."""
-
-    def refuse(_environ: object) -> Pip:
-        raise EnvironmentNotMadeError(lock="smoke", output="no network")
-
-    monkeypatch.setattr("hephaestus.inspection.resolution.locked_pip", refuse)
 
 
 def test_a_yank_is_planned_with_pages_words_and_order(served: Outside, says: Said) -> None:

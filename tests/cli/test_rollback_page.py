@@ -19,10 +19,8 @@ from services.test_downloads import counter
 from hephaestus.consumer.identity import Identity
 from hephaestus.consumer.trust import Claim, Trust
 from hephaestus.consumer.verdict import State, Verdict
-from hephaestus.inspection.resolution import Pip
 from hephaestus.inspection.withdrawal import Category, Reason, decide
 from hephaestus.standins.http import Listener
-from hephaestus.toolchain.virtualenvs import EnvironmentNotMadeError
 
 PAGE = "docs/rollback.md"
 COMMANDS = sorted({command.text for command in commands() if command.page == PAGE and command.words[0] == "hephaestus"})
@@ -67,7 +65,7 @@ def test_the_table_speaks_of_every_reason() -> None:
 
 
 @pytest.fixture
-def scene(published: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
+def scene(published: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_pip: None) -> Iterator[Outside]:
     """A clone of version 1.2.3, which was released with 1.2.2 and 1.2.4 around it and is yanked; no job, no pip."""
     for version in ("1.2.2", "1.2.3", "1.2.4"):
         published.upload(version)
@@ -76,13 +74,9 @@ def scene(published: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(committed(tmp_path / "clone").root)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
-    def no_pip(_environ: object) -> Pip:
-        raise EnvironmentNotMadeError(lock="smoke", output="no network")
-
     def verify(_trust: Trust, _identity: Identity, claims: Sequence[Claim]) -> tuple[Verdict, ...]:
         return tuple(Verdict(state=State.PASS, subject=claim.name) for claim in claims)
 
-    monkeypatch.setattr("hephaestus.inspection.resolution.locked_pip", no_pip)
     monkeypatch.setattr(Trust, "prepare", lambda _trust: None)
     monkeypatch.setattr(Trust, "verify", verify)
     with Listener(counter()) as counting:

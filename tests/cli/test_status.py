@@ -99,6 +99,18 @@ def test_the_services_are_asked_afresh(published: Outside, here: Path) -> None:
     assert "gh workflow run publish-pypi.yml --ref v1.2.3" in out
 
 
+def test_a_release_made_elsewhere_shows_no_stages(published: Outside, here: Path) -> None:
+    """On a machine without receipts ten stages that are not done would say nothing true: the services speak."""
+    published.upload("1.2.3")
+    published.release("1.2.3")
+    code, out, _ = hephaestus_says("release", "status", "--publish")
+    assert code == 0
+    assert "tiny-thing 1.2.3   publish: no receipts here, its stages ran elsewhere or not yet" in out
+    assert "not done" not in out
+    assert "PyPI       complete: 2 of 2 files" in out
+    assert "published: 1 asset;" in out
+
+
 def test_the_services_for_programs(published: Outside, here: Path) -> None:
     """`--json` carries what each service answered, and null where none was asked."""
     published.upload("1.2.3")

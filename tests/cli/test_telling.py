@@ -37,7 +37,9 @@ def test_a_planted_token_is_never_shown(
     assert not any("authorization" in request.headers for request in others)
 
 
-def test_a_reason_from_the_index_cannot_take_over_the_terminal(published: Outside, here: Path, says: Said) -> None:
+def test_a_reason_from_the_index_cannot_take_over_the_terminal(
+    published: Outside, here: Path, says: Said, no_pip: None
+) -> None:
     """What somebody wrote on the index's page arrives as one line of printable text, tokens struck out."""
     published.upload("1.2.3", attested=False)
     published.yank("1.2.3", f"bad\x1b[2J\r\nPASS everything {TOKEN}")

@@ -121,12 +121,25 @@ def test_whether_releases_are_immutable_is_asked_of_who_may_say(outside: Outside
 
 def test_the_deadline_is_the_index_s_own(outside: Outside, tmp_path: Path) -> None:
     """A release begun five days ago can be completed for nine more, and what is sealed is warned of."""
-    outside.upload("1.2.3", "testpypi")
+    wheel = min(outside.make("1.2.3"))
+    outside.upload("1.2.3", "testpypi", only=[wheel])
     told = by_name(foreseen(committed(tmp_path / "project", tag="v1.2.3"), outside, now=NOW + timedelta(days=5)))
     assert [effect.label for effect in told["upload-testpypi"].effects] == [
         "never", f"until {NOW + timedelta(days=14):%Y-%m-%d}", "reversible",
     ]  # fmt: skip
-    assert any("has 2 files of version 1.2.3 already" in why for why in told["build"].why)
+    assert any("has one file of version 1.2.3 already" in why for why in told["build"].why)
+    assert told["upload-testpypi"].effects[0].what.startswith("the files that build makes on Test PyPI")
+
+
+def test_only_what_an_index_lacks_is_an_effect(outside: Outside, tmp_path: Path) -> None:
+    """With the manifest of the GitHub Release: what is missing is named, and a complete index suffers nothing."""
+    wheel, sdist = sorted(outside.make("1.2.3"))
+    outside.upload("1.2.3", "testpypi")
+    outside.upload("1.2.3", "pypi", only=[wheel])
+    outside.release("1.2.3")
+    told = by_name(foreseen(committed(tmp_path / "project", tag="v1.2.3"), outside))
+    assert [effect.what for effect in told["upload-testpypi"].effects] == ["nothing: Test PyPI has every file already"]
+    assert told["upload-pypi"].effects[0].what.startswith(f"{sdist} on PyPI")
 
 
 def test_every_gate_that_would_refuse_is_named(outside: Outside, tmp_path: Path) -> None:

@@ -55,7 +55,11 @@ def status(
         more = {"asked": services_data(asked), "next": way_on or told["next"]} if asked else {"asked": None}
         typer.echo(json.dumps({**told, **more}, indent=1))
         return
-    typer.echo(render(told, with_next=asked is None))
+    if asked is not None and not told["commit"]:
+        name = f"{told['project']} {told['version']}   {told['world']}"
+        typer.echo(f"\n{name}: no receipts here, its stages ran elsewhere or not yet\n")
+    else:
+        typer.echo(render(told, with_next=asked is None))
     typer.echo(f"  {unasked}\n" if asked is None else render_services(asked, next_step=way_on or told["next"]))
 
 

@@ -65,13 +65,13 @@ def _signing(stage: str, context: Context) -> Iterator[Effect]:
 
 def _upload(index: str, context: Context, *, asked: Asked | None, deadline: datetime) -> Iterator[Effect]:
     title = index_title(index)
-    missing = [Path(path).name for path in distributions(context)]
-    if asked is not None and index in asked.indexes and asked.indexes[index].files:
-        missing = [file.filename for file in asked.indexes[index].having(Held.MISSING)]
-    if distributions(context) and not missing:
+    there = asked.indexes[index] if asked is not None and index in asked.indexes else None
+    if there is not None and there.present and not there.having(Held.MISSING, Held.UNCOMPARED):
         yield Effect(what=f"nothing: {title} has every file already", label=REVERSIBLE)
         return
-    names = ", ".join(missing) or "the files that build makes"
+    missing = [file.filename for file in there.having(Held.MISSING)] if there is not None else []
+    made = [Path(path).name for path in distributions(context)]
+    names = ", ".join(missing or made) or "the files that build makes"
     yield Effect(what=f"{names} on {title}, public at once, under names that are used up by it", label=NEVER)
     yield Effect(what=f"completing or extending the release on {title}", label=until(deadline))
     yield Effect(what=f"being offered to installers: a yank on {title}'s page stops that", label=REVERSIBLE)

@@ -298,7 +298,7 @@ def _without(page: IndexProject | None, version: Version) -> IndexProject | None
     """The page as it will be when ``version`` is yanked."""
     if page is None:
         return None
-    files = tuple(replace(file, yanked="yanked") if file.version == version else file for file in page.files)
+    files = tuple(replace(file, yanked="") if file.version == version else file for file in page.files)
     return replace(page, files=files)
 
 

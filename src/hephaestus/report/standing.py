@@ -76,7 +76,8 @@ def _github(github: GitHubStanding) -> str:
         return f"no answer: {github.trouble}"
     if github.state == "absent":
         return "no release" + (", or a draft that only a token could show (GITHUB_TOKEN)" if github.hidden else "")
-    parts = [f"{github.state}{', immutable' if github.immutable else ''}: {github.assets} assets"]
+    count = f"{github.assets} asset{'' if github.assets == 1 else 's'}"
+    parts = [f"{github.state}{', immutable' if github.immutable else ''}: {count}"]
     for label, names in _assets(github).items():
         if names:
             parts.append(f"{label} {', '.join(names)}")
