@@ -1,0 +1,326 @@
+"""The publishing workflow, executed as far as one machine can: jobs, steps and expressions as its YAML has them.
+
+Every job gets a fresh clone and an empty HOME, only the variables its job has on GitHub, an identity only where the
+YAML grants ``id-token: write``, and artifacts only through upload and download steps. All jobs run in one place, as
+on GitHub's runners. A ``plain`` run installs everything anew in every job, without uv; the others find what the
+install step made for the same lock, and uv, on their runner: a step that was proven once need not cost every test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from e2e.expressions import Expressions
+from e2e.projects import environment, git
+from ruamel.yaml import YAML
+
+from hephaestus.worlds.hosting import Host
+
+__all__ = ["Job", "Run", "services_file"]
+
+#: The workflow under test; its name is part of the publisher's identity.
+FILE = "publish-pypi.yml"
+
+#: What a runner has that leads to packages; nothing of it belongs to the project.
+_SOURCES = ("PIP_", "UV_", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+
+
+@dataclass(kw_only=True)
+class Job:
+    """How a job ended: ``result`` as GitHub names it, everything its steps said, its outputs and its summary."""
+
+    name: str
+    result: str
+    output: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
+    summary: str = ""
+    environ: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One run of the workflow on a tag of ``origin``; ``jobs`` holds how each ended last.
+
+    ``lost`` names jobs whose runner is lost while their session works: its processes are killed at their first tool.
+    ``tamper`` is called with a job's name and workspace when its artifacts have arrived, before its session.
+    """
+
+    origin: Path
+    ref: str
+    folder: Path
+    host: Host
+    cache: Path
+    repository: str
+    kind: str = "tags"
+    event: str = "push"
+    plain: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+    attempt: int = 0
+    jobs: dict[str, Job] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    tamper: Callable[[str, Path], None] | None = None
+
+    def results(self) -> dict[str, str]:
+        """Every job and how it ended."""
+        return {name: job.result for name, job in self.jobs.items()}
+
+    def copy(self, folder: Path, host: Host) -> Run:
+        """The run as it stands, elsewhere and over other stand-ins: its artifacts and outputs, no workspace."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder / "artifacts", folder / "artifacts", symlinks=True)
+        return replace(self, folder=folder, host=host, jobs=copy.deepcopy(self.jobs))
+
+    @property
+    def sha(self) -> str:
+        """The commit the run stands on."""
+        return git(self.origin, "rev-parse", f"{self.ref}^{{commit}}").strip()
+
+    @property
+    def workflow(self) -> dict[str, Any]:
+        """The workflow as the ref's own commit has it."""
+        text = git(self.origin, "show", f"{self.ref}:.github/workflows/{FILE}")
+        loaded: dict[str, Any] = YAML(typ="safe").load(text)
+        return loaded
+
+    @property
+    def green(self) -> bool:
+        """Whether GitHub would show the run as successful."""
+        return all(job.result in ("success", "skipped") for job in self.jobs.values())
+
+    def start(self, *, only: Callable[[str], bool] = lambda _name: True) -> None:
+        """One attempt: the jobs ``only`` names are run in the order of their needs, the others stay as they ended."""
+        self.attempt += 1
+        jobs = self.workflow["jobs"]
+        waiting = [name for name in jobs if only(name)]
+        for name in waiting:
+            self.jobs.pop(name, None)
+        while waiting:
+            ready = next(name for name in waiting if all(need in self.jobs for need in jobs[name].get("needs", ())))
+            waiting.remove(ready)
+            self.jobs[ready] = self._job(ready, jobs[ready])
+
+    def rerun_failed(self) -> None:
+        """ "Re-run failed jobs": those that failed, and every job that waits for one of them."""
+        jobs = self.workflow["jobs"]
+        again = {name for name, job in self.jobs.items() if job.result not in ("success", "skipped")}
+        again |= {name for name, job in self.jobs.items() if job.result == "skipped" and name in jobs}
+        grown = True
+        while grown:
+            more = {name for name, job in jobs.items() if set(job.get("needs", ())) & again} - again
+            grown = bool(more)
+            again |= more
+        self.start(only=again.__contains__)
+
+    def rerun_all(self) -> None:
+        """ "Re-run all jobs"."""
+        self.jobs.clear()
+        self.start()
+
+    def _job(self, name: str, job: Mapping[str, Any]) -> Job:
+        contexts = {"github": self._github(), "vars": self.variables, "needs": self._needs(job), "steps": {}}
+        results = [self.jobs[need].result for need in job.get("needs", ())]
+        status = {
+            "success": lambda: all(result == "success" for result in results),
+            "failure": lambda: "failure" in results,
+            "always": lambda: True,
+            "cancelled": lambda: False,
+            "join": lambda values, mark: str(mark).join(map(str, values)),
+        }
+        expressions = Expressions(contexts=contexts, functions=status)
+        if not expressions.condition(job.get("if", "success()")):
+            return Job(name=name, result="skipped")
+        return self._steps(name, job, expressions)
+
+    def _steps(self, name: str, job: Mapping[str, Any], expressions: Expressions) -> Job:
+        done = Job(name=name, result="success")
+        workspace = self.folder / "workspace"
+        home = self.folder / "home"
+        for folder in (workspace, home):
+            shutil.rmtree(folder, ignore_errors=True)
+        workspace.mkdir(parents=True)
+        base = self._environ(name, job, home)
+        base |= _filled(self.workflow.get("env", {}), expressions) | _filled(job.get("env", {}), expressions)
+        for step in job["steps"]:
+            if "if" in step and not expressions.condition(step["if"]):
+                continue
+            files = {key: self.folder / f"{key.lower()}.txt" for key in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+            for path in files.values():
+                path.write_text("", encoding="utf-8")
+            environ = base | _filled(step.get("env", {}), expressions)
+            environ |= {key: str(path) for key, path in files.items()}
+            outputs: dict[str, str] = {}
+            if "run" in step:
+                if step.get("id") == "nox" and self.tamper is not None:
+                    self.tamper(name, workspace)
+                code = self._run(expressions.text(step["run"]), workspace, environ, done)
+                done.summary += files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
+                outputs = dict(
+                    line.split("=", 1) for line in files["GITHUB_OUTPUT"].read_text(encoding="utf-8").splitlines()
+                )
+                done.environ = environ
+                if code != 0:
+                    done.result = "failure"
+                    return done
+            else:
+                outputs = self._action(step["uses"], _filled(step.get("with", {}), expressions), workspace)
+            if "id" in step:
+                expressions.contexts["steps"][step["id"]] = {"outputs": outputs}
+        done.outputs = _filled(job.get("outputs", {}), expressions)
+        return done
+
+    def _run(self, command: str, workspace: Path, environ: Mapping[str, str], done: Job) -> int:
+        tools = self._ready_made(workspace) if " pip install " in command and not self.plain else None
+        if tools is not None and tools.is_dir():
+            (workspace / ".venv").symlink_to(tools, target_is_directory=True)
+            return 0
+        dies = done.name in self.lost and command.startswith(".venv/bin/nox ")
+        with subprocess.Popen(
+            ["bash", "-e", "-c", command], cwd=workspace, env=dict(environ), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", start_new_session=True,
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
+            for line in process.stdout:
+                done.output += line
+                if dies and line.startswith("  "):
+                    # At the first thing a session tells of its own work, and with it all it has started.
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+        code = process.returncode
+        if tools is not None and code == 0:
+            (workspace / ".venv").rename(tools)
+            (workspace / ".venv").symlink_to(tools, target_is_directory=True)
+        return code
+
+    def _ready_made(self, workspace: Path) -> Path:
+        """Where the result of the install step is kept: by this runner's place and the lock it installs."""
+        lock = hashlib.sha256((workspace / "dev" / "release.txt").read_bytes()).hexdigest()[:12]
+        return self.folder.parent / f"{self.folder.name}-tools-{lock}"
+
+    def _action(self, uses: str, given: Mapping[str, str], workspace: Path) -> dict[str, str]:
+        action = uses.partition("@")[0]
+        artifacts = self.folder / "artifacts"
+        if action == "actions/checkout":
+            assert given["persist-credentials"] == "false"
+            subprocess.run(["git", "clone", "-q", str(self.origin), str(workspace)], check=True)
+            git(workspace, "checkout", "-q", self.ref)
+            return {}
+        if action == "actions/upload-artifact":
+            number = str(len(list(artifacts.iterdir())) + 1) if artifacts.is_dir() else "1"
+            held = artifacts / number
+            shutil.copytree(workspace / given["path"], held / "content", symlinks=True, ignore=_unless_asked(given))
+            assert any(held.rglob("*")), "if-no-files-found: error"
+            names = [json.loads((path / "name.json").read_text()) for path in artifacts.iterdir() if path != held]
+            assert given["name"] not in names, "an artifact's name can be used once in a run"
+            (held / "name.json").write_text(json.dumps(given["name"]), encoding="utf-8")
+            return {"artifact-id": number}
+        if action == "actions/download-artifact":
+            assert given["artifact-ids"], "the job before handed over no artifact"
+            shutil.copytree(
+                artifacts / given["artifact-ids"] / "content", workspace / given["path"], dirs_exist_ok=True
+            )
+            return {}
+        raise AssertionError(f"an action nobody stands in for: {uses}")
+
+    def _github(self) -> dict[str, str]:
+        return {
+            "repository": self.repository,
+            "ref": f"refs/{self.kind}/{self.ref}",
+            "ref_name": self.ref,
+            "ref_type": {"tags": "tag", "heads": "branch"}[self.kind],
+            "sha": self.sha,
+            "event_name": self.event,
+            "run_id": "77",
+            "run_attempt": str(self.attempt),
+            "token": self.host.github_token,
+        }
+
+    def _needs(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        ended = {need: self.jobs[need] for need in job.get("needs", ())}
+        return {name: {"result": job.result, "outputs": job.outputs} for name, job in ended.items()}
+
+    def _environ(self, name: str, job: Mapping[str, Any], home: Path) -> dict[str, str]:
+        """What the job has on GitHub: the runner's defaults; an identity only where it is granted one."""
+        # The suite's own environment, where uv is, is no part of a runner unless uv is to be found on it.
+        here = str(Path(sys.executable).parent)
+        path = [place for place in os.environ["PATH"].split(os.pathsep) if place != here and not _holds_uv(place)]
+        whole = environment(home, cache=self.cache, path=os.pathsep.join(path))
+        environ = {key: value for key, value in whole.items() if key in _RUNNER or key.startswith(_SOURCES)}
+        github = self._github()
+        workflow = f"{self.repository}/.github/workflows/{FILE}@{github['ref']}"
+        environ |= {
+            "CI": "true",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_JOB": name,
+            "GITHUB_WORKFLOW_REF": workflow,
+            **{f"GITHUB_{key.upper()}": value for key, value in github.items() if key != "token"},
+            "HEPHAESTUS_SERVICES": str(services_file(self.host, self.folder / "services.json")),
+        }
+        if not self.plain:
+            environ["PATH"] = os.pathsep.join([str(_uv_alone(self.folder)), environ["PATH"]])
+        if job.get("permissions", {}).get("id-token") == "write":
+            place = job.get("environment", {}).get("name", "-")
+            identity = {
+                "repository": self.repository, "workflow": FILE, "ref": github["ref"], "sha": github["sha"],
+                "event_name": self.event,
+            }  # fmt: skip
+            told = self.host.jobs(identity, [place])[place]
+            environ |= {key: value for key, value in told.items() if key.startswith("ACTIONS_ID_TOKEN_")}
+        return environ
+
+
+#: Variables of any runner that say nothing about the project.
+_RUNNER = ("HOME", "LANG", "PATH", "TMPDIR", "TEMP", "TMP", "HEPHAESTUS_CACHE", "PYENV_ROOT")
+
+
+def services_file(host: Host, path: Path) -> Path:
+    """Write where the stand-ins of ``host`` are now, as HEPHAESTUS_SERVICES takes it."""
+    told = {
+        "schema": 1,
+        "indexes": {"testpypi": host.url("testpypi"), "pypi": host.url("pypi")},
+        "github": {"api": host.url("github"), "uploads": f"{host.url('github')}/uploads"},
+        "trust_config": str(host.trust_config),
+        "authority": str(host.authority),
+        "proxy": host.url("proxy"),
+    }
+    path.write_text(json.dumps(told), encoding="utf-8")
+    return path
+
+
+def _filled(given: Mapping[str, str], expressions: Expressions) -> dict[str, str]:
+    return {
+        key: expressions.text(str(value).lower() if isinstance(value, bool) else str(value))
+        for key, value in given.items()
+    }
+
+
+def _unless_asked(given: Mapping[str, str]) -> Callable[[str, list[str]], list[str]]:
+    """Hidden files are left out of an artifact unless the step asks for them."""
+    hidden = given.get("include-hidden-files") == "true"
+    return lambda _folder, names: [] if hidden else [name for name in names if name.startswith(".")]
+
+
+def _holds_uv(place: str) -> bool:
+    return any((Path(place) / name).exists() for name in ("uv", "uv.exe"))
+
+
+def _uv_alone(folder: Path) -> Path:
+    """A folder with uv in it and nothing else."""
+    place = folder / "uv"
+    place.mkdir(exist_ok=True)
+    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    assert uv is not None
+    if not (place / "uv").exists():
+        (place / "uv").symlink_to(uv)
+    return place
