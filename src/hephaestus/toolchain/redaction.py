@@ -30,8 +30,9 @@ def redact(text: str, *, environ: Mapping[str, str] | None = None) -> str:
     (``*_TOKEN``, ``*_PASSWORD`` ...), and the passwords of addresses in any variable; as they are, percent-encoded,
     escaped, and in base64 of anything that holds them.
     """
-    pattern = _pattern(frozenset((*_values(os.environ), *_values(environ or {}))))
-    return without_secrets(pattern.sub(STRUCK, text) if pattern is not None else text)
+    for form in _forms_of(frozenset((*_values(os.environ), *_values(environ or {})))):
+        text = text.replace(form, STRUCK)
+    return without_secrets(text)
 
 
 def _values(environ: Mapping[str, str]) -> Iterator[str]:
@@ -52,10 +53,9 @@ def _passwords(address: str) -> Iterator[str]:
 
 
 @functools.lru_cache(maxsize=8)
-def _pattern(values: frozenset[str]) -> re.Pattern[str] | None:
-    """Matches any of ``values`` in any of its forms, the longest first."""
-    forms = {form for value in values for form in _forms(value)}
-    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+def _forms_of(values: frozenset[str]) -> tuple[str, ...]:
+    """Every form of every value, the longest first."""
+    return tuple(sorted({form for value in values for form in _forms(value)}, key=len, reverse=True))
 
 
 def _forms(value: str) -> Iterator[str]:
