@@ -179,6 +179,8 @@ def test_the_default_can_be_our_wheel_alone(bench: Bench) -> None:
     with tarfile.open(fileobj=io.BytesIO(files["wheelhouse/tiny-1.2.3-wheelhouse.tar.gz"])) as archive:
         assert archive.getnames() == ["tiny_project-1.2.3-py3-none-any.whl", "sbom.cdx.json"]
     assert [one["archive"] for one in evidence.data["further"]] == [f"tiny-1.2.3-wheels-{MAC.name}.tar.gz"]
+    bill = json.loads(files["wheelhouse/sbom.cdx.json"])
+    assert "native" in {one["name"] for one in bill["components"]}
     assert (evidence.data["complete"], evidence.data["further"][0]["complete"]) == (False, True)
     assert evidence.warnings == []
 

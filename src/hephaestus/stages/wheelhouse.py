@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -101,11 +102,14 @@ class WheelhouseStage(Stage):
         """Raises WheelsMissing, Tampered, DescriptionInvalid, ArchiveRefused, OfflineInstallFailed."""
         planned, _ = planned_archives(context)
         made, warnings = [], []
-        for number, archive in enumerate(planned):
-            sbom = context.work / f"{archive.name}.cdx.json" if number else staging.path(f"wheelhouse/{SBOM}")
+        first = next(archive for archive in planned if archive.needs)  # its bill is the release's own
+        for archive in planned:
+            sbom = staging.path(f"wheelhouse/{SBOM}") if archive is first else context.work / f"{archive.name}.cdx.json"
             told, found = _make(context, staging, archive, sbom=sbom)
             made.append(told)
             warnings += found
+            if not context.options.keep_work:  # several targets' wheels, thrice each, could fill a disk
+                shutil.rmtree(archive.folder(context), ignore_errors=True)
         others = [*(Path(path).name for path in distributions(context)), *(told["archive"] for told in made[1:])]
         warnings += _bound_default(context, made[0]) + seen_by_old_clients(others)
         data = {**made[0], "further": made[1:]}

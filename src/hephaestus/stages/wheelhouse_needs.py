@@ -44,6 +44,10 @@ class PlannedArchive:
     target: Target | None = None
     needs: bool = True
 
+    def folder(self, context: Context) -> Path:
+        """Where it is worked on: its wheels, and what it is proven with."""
+        return context.work / (self.name.removesuffix(".tar.gz") if self.target is None else self.target.name)
+
 
 def fetch_wheels(context: Context, planned: PlannedArchive) -> tuple[dict[str, Path], list[Finding]]:
     """Our wheel and every wheel it needs, by file name; and what pip had to say about them. Raises WheelsMissing."""
@@ -51,7 +55,7 @@ def fetch_wheels(context: Context, planned: PlannedArchive) -> tuple[dict[str, P
     if not planned.needs:
         return {planned.wheel: ours}, []
     target = planned.target
-    folder = context.work / "wheels" / (target.name if target else "here")
+    folder = planned.folder(context) / "wheels"
     extras = context.project.config.wheelhouse.extras
     wanted = f"[{','.join(extras)}]" if extras else ""
     requirement = f"{context.project.normalized}{wanted} @ {ours.as_uri()}"

@@ -46,7 +46,7 @@ def prove(context: Context, planned: PlannedArchive, archive: Path, packed: Pack
 
     Raises ArchiveRefused when it does not read back as it was packed, OfflineInstallFailed.
     """
-    place = context.work.resolve() / "offline" / (planned.target.name if planned.target else "here")
+    place = planned.folder(context).resolve() / "offline"
     folder = place / "wheels"
     extract_archive(archive, folder, expected={member.name: member.digest for member in packed.members})
     if not planned.needs:

@@ -24,11 +24,9 @@ _TELLING = ("implementation_name", "sys_platform", "platform_machine")
 
 def main(request_path: str) -> int:
     """Answer one request."""
-    lock = lock_of(json.loads(Path(request_path).read_text(encoding="utf-8")))
-    data = json.loads(json.dumps(lock.to_dict(), default=str))
+    data = json.loads(json.dumps(lock_of(json.loads(Path(request_path).read_text(encoding="utf-8"))).to_dict()))
     problem = ""
     try:
-        lock.validate()
         Pylock.from_dict(data)
     except PylockValidationError as error:
         problem = str(error)
