@@ -273,8 +273,8 @@ def _in_toml(before: bytes, version: str) -> bytes:
 
     document = tomlkit.parse(before.decode("utf-8"))
     table = document["project"]
-    old = table.item("version")
-    table["version"] = tomlkit.string(version, literal=old.as_string().startswith("'"))
+    literal = tomlkit.item(table["version"]).as_string().startswith("'")
+    table["version"] = tomlkit.string(version, literal=literal)
     return tomlkit.dumps(document).encode("utf-8")
 
 
