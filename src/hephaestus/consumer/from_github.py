@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from hephaestus.consumer.assets import Chosen, choose, find_release
@@ -122,11 +123,20 @@ def _put(installation: Installation, wheelhouse: Wheelhouse, target: Target, pri
         done, installed = pip.install(what, env=env, report=private / "report.json")
     boundary("installed")
     if not done.ok:
-        finding = install_finding(done.output, place=target.place, name=wheelhouse.archive.name)
-        raise InstallFailed(subject=wheelhouse.archive.name, python=target.prefix, findings=[finding])
+        raise _failed(done.output, wheelhouse, target)
     if target.uv:
         installed = _changed(installation, wheelhouse, target, empty)
     return tuple(installed)
+
+
+def _failed(output: str, wheelhouse: Wheelhouse, target: Target) -> InstallFailed:
+    name = wheelhouse.archive.name
+    finding = install_finding(output, place=target.place, name=name)
+    next_step = ""
+    if finding.code == "dependency-missing":
+        finding = replace(finding, message="is neither in the archive nor installed; no index is asked")
+        next_step = "choose an archive that holds it with `--asset-pattern`, or install it first, then run it again"
+    return InstallFailed(subject=name, python=target.prefix, findings=[finding], next_step=next_step)
 
 
 def _changed(installation: Installation, wheelhouse: Wheelhouse, target: Target, folder: Path) -> list[Installed]:

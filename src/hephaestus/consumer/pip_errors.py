@@ -1,4 +1,4 @@
-"""What pip says when it fails, read once: one finding in one line, and tampering told apart from everything else."""
+"""What pip and uv say when they fail: one finding in one line, and tampering told apart from everything else."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def install_finding(output: str, *, place: str, name: str) -> Finding:
     """Why pip failed to install the file ``name``, in one line. Raises Tampered when that file has another hash."""
     if "DO NOT MATCH THE HASHES" in output:
         return _other_bytes(output, place=place, name=name)
+    if match := _UV_HASH.search(output):
+        return _other_bytes_for_uv(match, place=place, name=name)
+    if match := _UV_UNSOLVED.search(output):
+        message = f"its requirements cannot be met: {' '.join(match[1].split())[:600]}"
+        return Finding(code="dependency-conflict", subject=f"{name} on {place}", message=message)
     for pattern, code, message in _PIP_ERRORS:
         if match := re.search(pattern, output):
             words = {key: value.strip() for key, value in match.groupdict().items()}
@@ -38,6 +43,12 @@ def install_finding(output: str, *, place: str, name: str) -> Finding:
         code="install-fails", subject=f"{name} on {place}", message=f"pip cannot install it: {last_line(output)}"
     )
 
+
+# uv 0.13's own words, as it writes them to something that is no terminal.
+_UV_HASH = re.compile(r"Hash mismatch for `(?P<subject>[^`]+)`(?P<digests>.*)", re.DOTALL)
+_UV_UNSOLVED = re.compile(
+    r"No solution found when resolving dependencies:?\s+(?:cause:|╰─▶)?\s*(.*?)(?:\n\n|\Z)", re.DOTALL
+)
 
 # pip 26.3's own words; the order matters, the most telling first.
 _PIP_ERRORS: tuple[tuple[str, str, str], ...] = (
@@ -85,6 +96,14 @@ def _other_bytes(output: str, *, place: str, name: str) -> Finding:
     words = " ".join(" ".join(details[1:]).split())
     message = f"its bytes are not the ones promised ({words}): it may have been tampered with"
     return Finding(code="dependency-hash", subject=f"{culprit} on {place}", message=message)
+
+
+def _other_bytes_for_uv(match: re.Match[str], *, place: str, name: str) -> Finding:
+    digests = " ".join(match["digests"].split())
+    if name in match["subject"]:
+        raise Tampered(subject=name, source="the index", details=[match["subject"], digests])
+    message = f"its bytes are not the ones promised ({digests}): it may have been tampered with"
+    return Finding(code="dependency-hash", subject=f"{match['subject']} on {place}", message=message)
 
 
 def _nothing(_output: str) -> str:

@@ -151,11 +151,16 @@ class FormerNameInstalled(ReleaseError):
 class WheelsUnfit(ReleaseError):
     """Raised when the archive has no wheel of some distribution that fits the Python."""
 
-    def __init__(self, *, archive: str, python: str, names: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, *, archive: str, python: str, names: Mapping[str, Sequence[str]], others: Sequence[str] = ()
+    ) -> None:
         super().__init__(
             what=f"{archive} does not fit Python {python} on this platform",
             why="it was made for another platform or Python; nothing was installed",
-            details=[f"{name} only as {', '.join(files)}" for name, files in names.items()],
+            details=[
+                *(f"{name} only as {', '.join(files)}" for name, files in names.items()),
+                *(f"the release also has {name}" for name in others),
+            ],
             next_step="choose the archive for this platform with `--asset-pattern`, or another Python with `--python`",
         )
 
@@ -166,8 +171,8 @@ class InstallFailed(ReleaseError):
     def __init__(self, *, subject: str, python: str, findings: Sequence[Finding], next_step: str = "") -> None:
         self.findings = tuple(findings)
         super().__init__(
-            what=f"{subject} was verified, but not installed into {python}",
-            why="the installer refused it; what was downloaded is kept for the next attempt",
+            what=f"{subject} could not be installed into {python}",
+            why="the installer refused it; nothing of it was installed, and what was fetched is kept",
             details=[finding.line() for finding in findings],
             next_step=next_step or f"correct what is named above, then {_RERUN}",
         )

@@ -34,13 +34,17 @@ _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})\b")
 
 @dataclass(frozen=True, kw_only=True)
 class Wheelhouse:
-    """A verified archive and its verified wheels. ``reused`` says that the archive was in the cache already."""
+    """A verified archive and its verified wheels. ``reused`` says that the archive was in the cache already.
+
+    ``others`` are the release's other archives.
+    """
 
     archive: Path
     sha256: str
     size: int
     reused: bool
     unpacked: Unpacked
+    others: tuple[str, ...] = ()
 
     def unfit(self, interpreter: Interpreter) -> WheelsUnfit | None:
         """The refusal when some distribution has no wheel for that Python on this platform."""
@@ -48,7 +52,9 @@ class Wheelhouse:
         for file in self.unpacked.wheels:
             files.setdefault(str(parse_wheel_filename(file)[0]), []).append(file)
         unfit = {name: found for name, found in files.items() if fitting_wheel(found, interpreter) is None}
-        return WheelsUnfit(archive=self.archive.name, python=interpreter.version, names=unfit) if unfit else None
+        if not unfit:
+            return None
+        return WheelsUnfit(archive=self.archive.name, python=interpreter.version, names=unfit, others=self.others)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,7 +96,15 @@ class WheelhouseFetch:
         self._signature(chosen, archive, sha256)
         unpacked = unpacked or self._unpack(archive, sha256)
         _consistent(unpacked, lists.get(SUMS, {}))
-        return Wheelhouse(archive=archive, sha256=sha256, size=size, reused=kept is not None, unpacked=unpacked)
+        assets = [asset.name for asset in chosen.release.assets]
+        return Wheelhouse(
+            archive=archive,
+            sha256=sha256,
+            size=size,
+            reused=kept is not None,
+            unpacked=unpacked,
+            others=tuple(one for one in assets if one != name and f"{one}.sha256" in assets),
+        )
 
     def _sums(self, asset: Asset) -> Mapping[str, str]:
         self._fetch(asset, limit=_SMALL)
