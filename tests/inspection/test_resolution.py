@@ -69,6 +69,18 @@ def test_a_version_with_one_free_file_can_still_be_installed() -> None:
     assert by_rules(half, "x") == Resolved(requirement="x", version="1.0")
 
 
+@pytest.mark.parametrize(
+    ("version", "compatible"),
+    [("1.2.3", "x~=1.2.3"), ("1.2.3.post1", "x~=1.2.3"), ("2.0rc1", "x~=2.0rc1"), ("1!2.0", "x~=1!2.0"), ("3", None)],
+)
+def test_the_compatible_range_begins_with_the_version(version: str, compatible: str | None) -> None:
+    """A candidate's range begins with the candidate, a post-release's with its release; one number has no range."""
+    found = requirements_of("x", Version(version))
+    assert found[:2] == ("x", f"x=={version}")
+    assert found[2:] == ((compatible,) if compatible else ())
+    assert all(by_rules(page(version), one).version == version for one in found)
+
+
 @given(
     st.tuples(st.integers(0, 5), st.lists(st.integers(0, 30), min_size=1, max_size=4)).map(
         lambda parts: Version(f"{parts[0]}!{'.'.join(map(str, parts[1]))}")

@@ -110,11 +110,13 @@ def test_half_a_yank_is_none() -> None:
 
 
 def test_a_quarantined_project_is_not_for_us_to_decide() -> None:
-    """Quarantine shows no files: neither absence nor a yank is concluded from it."""
+    """PyPI's quarantine shows no files: neither absence nor a yank is concluded from it; Test PyPI's is no matter."""
     pages = {"testpypi": page("1.0"), "pypi": page(status="quarantined")}
     found = decide("x", Version("1.0"), Reason.read("broken"), pages)
     assert found.way is Way.NOTHING
-    assert "quarantined on pypi" in found.why[0]
+    assert "quarantined on PyPI" in found.why[0]
+    there = {"testpypi": page(status="quarantined"), "pypi": page("0.9", "1.0")}
+    assert decide("x", Version("1.0"), Reason.read("broken"), there).way is Way.YANK
 
 
 def test_the_consequences_are_told_beforehand() -> None:

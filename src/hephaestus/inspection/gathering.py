@@ -51,6 +51,7 @@ def gather(
     troubles: dict[str, str] = {}
     shelves: dict[str, dict[Version, list[File]]] = {}
     statuses: dict[str, str] = {}
+    named = {version: name for name in sorted(tags) if (version := version_of_tag(name)) is not None}
     with places.http() as http:
         for name in indexes:
             client = places.index(name, http)
@@ -59,7 +60,8 @@ def gather(
                 shelf: dict[Version, list[File]] = {}
                 for file in page.files if page is not None else ():
                     if file.version is not None:
-                        shelf.setdefault(file.version, []).append(_file(client, file, places, trust))
+                        tag = named.get(file.version, f"v{file.version}")
+                        shelf.setdefault(file.version, []).append(_file(client, file, places, trust, tag=tag))
             except ServiceError as error:
                 troubles[name] = error.what
                 continue
@@ -127,7 +129,7 @@ def _manifest(client: GitHubClient, release: Release) -> Manifest:
         return Manifest(trouble=error.what)
 
 
-def _file(client: IndexClient, file: IndexFile, places: Places, trust: Trust | None) -> File:
+def _file(client: IndexClient, file: IndexFile, places: Places, trust: Trust | None, *, tag: str) -> File:
     bundles = _bundles(client.provenance(file) or {})
     attestations = [attestation for bundle in bundles for attestation in _listed(bundle.get("attestations"))]
     told = File(
@@ -139,15 +141,15 @@ def _file(client: IndexClient, file: IndexFile, places: Places, trust: Trust | N
     )
     if trust is None or not attestations:
         return told
-    return replace(told, unproven=tuple(_verified(client, file, places, trust, attestations)))
+    return replace(told, unproven=tuple(_verified(client, file, places, trust, attestations, tag=tag)))
 
 
 def _verified(
-    client: IndexClient, file: IndexFile, places: Places, trust: Trust, attestations: Sequence[Any]
+    client: IndexClient, file: IndexFile, places: Places, trust: Trust, attestations: Sequence[Any], *, tag: str
 ) -> list[str]:
     """What is wrong with the attestations of one file, by real cryptography, for our workflow at its version's tag."""
     publisher = places.publisher
-    identity = Identity.of_tag(publisher.repository, f"v{file.version}", workflow=publisher.workflow)
+    identity = Identity.of_tag(publisher.repository, tag, workflow=publisher.workflow)
     with tempfile.TemporaryDirectory(prefix="hephaestus-audit-") as folder:
         target = Path(folder) / file.filename
         client.download(file, target)

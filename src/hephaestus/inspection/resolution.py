@@ -60,7 +60,9 @@ def requirements_of(name: str, version: Version) -> tuple[str, ...]:
     """
     release = ".".join(str(part) for part in version.release)
     epoch = f"{version.epoch}!" if version.epoch else ""
-    compatible = (f"{name}~={epoch}{release}",) if len(version.release) > 1 else ()
+    # A final release is later than its candidates: a range that begins with it leaves them out.
+    least = version.public if version.is_prerelease else f"{epoch}{release}"
+    compatible = (f"{name}~={least}",) if len(version.release) > 1 else ()
     return (name, f"{name}=={version}", *compatible)
 
 

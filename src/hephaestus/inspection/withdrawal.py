@@ -183,9 +183,9 @@ def decide(
     def nothing(*why: str, on: tuple[str, ...] = ()) -> Decision:
         return Decision(version=version, way=Way.NOTHING, why=why, on=on, instead=instead, exists=exists)
 
-    if quarantined := [index for index, shelf in known.items() if shelf.status == "quarantined"]:
+    if main.status == "quarantined":
         return nothing(
-            f"the project is quarantined on {', '.join(quarantined)}: it shows no files, and installers get none",
+            "the project is quarantined on PyPI: it shows no files, and installers get none",
             "the index's administrators decide now; answer their e-mail to the project's owners",
         )
     if not holding:
