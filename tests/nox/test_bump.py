@@ -135,15 +135,16 @@ def test_a_version_is_made_and_pushed_by_real_nox(nox: Nox, tmp_path: Path, monk
     subprocess.run(["git", "clone", "-q", "--bare", str(root), str(tmp_path / "origin.git")], check=True)
     git(root, "remote", "add", "origin", str(tmp_path / "origin.git"))
 
-    def ran(*words: str) -> Ran:
+    def ran(*words: str, **env: str) -> Ran:
         (tmp_path / "noxfile.py").unlink(missing_ok=True)
-        done = nox(NOXFILE, "-f", str(root / "noxfile.py"), "-s", "bump", *words, env=home, cwd=root)
+        done = nox(NOXFILE, "-f", str(root / "noxfile.py"), "-s", "bump", *words, env={**home, **env}, cwd=root)
         assert "Traceback" not in done.output
         return done
 
     (root / "stray").touch()
-    refused = ran("--", "minor")
+    refused = ran("--", "minor", GITHUB_ACTIONS="true", CI="true")
     assert refused.code == 1
+    assert "::error title=bump::bump: refused for one reason" in refused.output
     assert "nothing was changed" in refused.output
     assert "?? stray" in refused.output
     (root / "stray").unlink()
