@@ -79,6 +79,19 @@ def test_no_index_of_the_environment_reaches_the_installer() -> None:
     assert (env["PIP_NO_INDEX"], env["PIP_CONFIG_FILE"], env["UV_OFFLINE"]) == ("1", os.devnull, "1")
 
 
+@pytest.mark.parametrize("kind", ["pip", "uv"])
+def test_what_is_there_in_the_same_version_is_left_and_said(
+    shop: Shop, kind: str, request: pytest.FixtureRequest
+) -> None:
+    """Installed a second time: nothing changes, and it is said that what is there was not proven just now."""
+    python = request.getfixturevalue("pip_venv" if kind == "pip" else "venv")
+    shop.release(shop.assets())
+    assert shop.install("--python", python).code == 0
+    done = shop.install("--python", python, "--json")
+    assert (done.code, done.data["installed"]) == (0, []), done
+    assert "need, tiny-project: installed in that version already" in done.data["warnings"][0]
+
+
 def test_the_cache_is_used_again(shop: Shop, venv: Path) -> None:
     """The second run fetches list and bundle only, verifies again, and installs the same."""
     shop.release(shop.assets())

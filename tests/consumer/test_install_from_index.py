@@ -135,6 +135,19 @@ def test_a_dependency_out_of_test_pypi_is_refused_before_anything_is_installed(
     assert "anyone may register any name there" in done.err
 
 
+def test_what_is_there_in_the_same_version_is_left_or_replaced(market: Market, pip_venv: Path) -> None:
+    """A second time nothing changes, and it is said; told to, pip replaces it with the proven file."""
+    market.publish()
+    assert market.install("--python", pip_venv).code == 0
+    module = next(pip_venv.parents[1].glob("lib/python*/site-packages/tiny_project.py"))
+    module.write_text("changed = True\n")
+    done = market.install("--python", pip_venv, "--json")
+    assert (done.code, done.data["installed"], module.read_text()) == (0, [], "changed = True\n"), done
+    assert "--force-reinstall" in done.data["warnings"][0]
+    done = market.install("--python", pip_venv, "--pip-arg=--force-reinstall", "--json")
+    assert (done.code, done.data["warnings"], module.read_text()) == (0, [], TINY.code), done
+
+
 def test_on_pypi_itself_dependencies_may_come_from_there(
     market: Market, venv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,10 @@ def _put(installation: Installation, wheelhouse: Wheelhouse, target: Target, pri
         raise _failed(done.output, wheelhouse, target)
     if target.uv:
         installed = _changed(installation, wheelhouse, target, empty)
+    new = {one.name for one in installed}
+    installation.say_left(
+        target, [name for name in wheelhouse.names if name in target.distributions and name not in new]
+    )
     return tuple(installed)
 
 

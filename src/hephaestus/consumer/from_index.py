@@ -29,7 +29,7 @@ from hephaestus.consumer.pip_errors import Tampered
 from hephaestus.consumer.refusals import DigestsDisagree, InstallFailed, ReleaseMissing
 from hephaestus.consumer.target import Target
 from hephaestus.consumer.trust import Claim
-from hephaestus.consumer.wheels import Interpreter, fitting_wheel
+from hephaestus.consumer.wheels import Interpreter, fitting_wheel, same_version
 from hephaestus.release.boundary import boundary
 from hephaestus.services.index import IndexClient
 from hephaestus.services.project import IndexFile, IndexProject
@@ -201,6 +201,7 @@ def _install(installation: Installation, chosen: _Chosen, target: Target, privat
         what += ["--index-url", options.extra_index_url]
     what += options.pip_args
     installer = installation.installer(target, empty)
+    there = same_version(target.distributions.get(name, ""), str(chosen.version))
     attempt = Attempt()
     installation.narrator.step(f"installing {file.filename} and what it needs")
     # First as a trial: where a dependency would come from is known before its code can be imported.
@@ -210,7 +211,7 @@ def _install(installation: Installation, chosen: _Chosen, target: Target, privat
             attempt = install_served(
                 installer, served, f"{name} @ {served.pinned(file.filename)}", what,
                 name=name, file=file.filename, origin=url, digest=chosen.sha256, place=target.place, env=env,
-                report=private / "report.json", trial=trial,
+                report=private / "report.json", trial=trial, there=there,
             )  # fmt: skip
         except Tampered as error:
             stated = {"the index's page": chosen.sha256, "what it served": "; ".join(error.details)}
@@ -218,6 +219,7 @@ def _install(installation: Installation, chosen: _Chosen, target: Target, privat
         boundary("installed")
         if attempt.findings:
             raise InstallFailed(subject=file.filename, python=target.prefix, findings=attempt.findings)
+    installation.say_left(target, [] if any(one.name == name for one in attempt.installed) else [name])
     for warning in attempt.warnings:
         installation.warn(warning.line())
     return attempt

@@ -67,6 +67,16 @@ class Installation:
             self.warn(f"{refusal.what}: uninstalling either deletes the other's files; take it out with "
                       f"`{refusal.command}`")  # fmt: skip
 
+    def say_left(self, target: Target, names: Sequence[str]) -> None:
+        """Warn about what is installed in the very version already: the installer leaves it as it is, unproven."""
+        if not names:
+            return
+        way = f"`{target.uninstall(' '.join(names))}` first" if target.uv else "`--pip-arg=--force-reinstall`"
+        self.warn(
+            f"{', '.join(names)}: installed in that version already and left as it is; to replace it with what was "
+            f"proven: {way}"
+        )
+
     def settle_age(self, released: datetime | None, subject: str) -> None:
         """Warn about a release that nobody has had time to look at."""
         if released is None:

@@ -108,15 +108,19 @@ def install_served(
     env: Mapping[str, str],
     report: Path,
     trial: bool = False,
+    there: bool = False,
 ) -> Attempt:
     """Install a file of the release by its address and digest, and prove where everything came from.
 
-    With ``trial`` all of it is proven, and nothing installed. What is wrong is a finding. Raises Tampered.
+    With ``trial`` all of it is proven, and nothing installed; ``there`` says that its version is installed already.
+    What is wrong is a finding. Raises Tampered.
     """
     done, installed = installer.put(requirement, options, env=env, report=report, trial=trial)
     if not done.ok:
         return Attempt(findings=(install_finding(done.output, place=place, name=file),))
-    findings = prove_origins(installed, served, file=file, name=name, origin=origin, digest=digest, place=place)
+    findings = prove_origins(
+        installed, served, file=file, name=name, origin=origin, digest=digest, place=place, there=there
+    )
     warnings = yanked_findings(installed, place=place)
     return Attempt(installed=tuple(installed), findings=tuple(findings), warnings=tuple(warnings))
 

@@ -92,15 +92,26 @@ def read_lock_origins(path: Path) -> list[Installed]:
 
 
 def prove_origins(
-    installed: Sequence[Installed], served: Served, *, file: str, name: str, origin: str, digest: str, place: str
+    installed: Sequence[Installed],
+    served: Served,
+    *,
+    file: str,
+    name: str,
+    origin: str,
+    digest: str,
+    place: str,
+    there: bool = False,
 ) -> list[Finding]:
     """Ours (``name``) came from ``origin`` with ``digest``; nothing else came from an index that is for trying only.
 
-    An empty ``digest`` is not compared (a wheel that was built here from the released sdist). Raises Tampered.
+    An empty ``digest`` is not compared (a wheel that was built here from the released sdist). ``there``: the version
+    was installed before, so that ours may be left as it was. Raises Tampered.
     """
     findings = []
     ours = [one for one in installed if one.name == name]
-    if [(urldefrag(one.url)[0], one.direct) for one in ours] != [(origin, True)]:
+    if there and not ours:
+        pass
+    elif [(urldefrag(one.url)[0], one.direct) for one in ours] != [(origin, True)]:
         found = ", ".join(one.url for one in ours) or "nothing"
         message = f"pip's report says it came from {found}, not from {origin}"
         findings.append(Finding(code="foreign-origin", subject=f"{name} on {place}", message=message))
