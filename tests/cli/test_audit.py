@@ -141,6 +141,24 @@ def test_a_rate_limit_without_a_token_names_the_token(clean: Outside, says: Said
     assert "it asks for 900 s of patience; with a token (GITHUB_TOKEN) it answers eighty times as often" in out
 
 
+def test_a_manifest_that_cannot_be_read_fails_its_version_only(clean: Outside, says: Said) -> None:
+    """A broken SHA256SUMS is named with its defect, and is no reason to doubt the other versions."""
+    clean.upload("1.2.4")
+    clean.release("1.2.4", content="not a manifest\n")
+    code, out, _ = says("release", "audit", "--index", "pypi")
+    assert code == 1
+    assert lines(out)["pypi 1.2.4"].startswith("FAIL its manifest could not be read: SHA256SUMS of v1.2.4, line 1")
+    assert lines(out)["pypi 1.2.3"] == "PASS 2 files"
+
+
+def test_without_a_repository_nothing_is_clean(clean: Outside, here: Path, says: Said) -> None:
+    """No repository, no tags and no manifests to hold anything against: a line says what to set."""
+    (here / "pyproject.toml").write_text('[project]\nname = "Tiny.Thing"\nversion = "1.2.3"\n', encoding="utf-8")
+    code, out, _ = says("release", "audit")
+    assert code == 1
+    assert "pyproject.toml names no repository" in out
+
+
 def test_nothing_at_all_is_not_clean(published: Outside, here: Path, says: Said) -> None:
     """A project without a release proves nothing: exit code 1, and it is said why."""
     code, out, _ = says("release", "audit")

@@ -144,13 +144,15 @@ class Outside:
         for name in indexes or ("testpypi", "pypi"):
             self.benches[name].index.yank(NAME, version, reason)
 
-    def release(self, version: str, *, publish: bool = True, sums: Mapping[str, str] | None = None) -> Release:
-        """Tag a version and make its GitHub Release with SHA256SUMS."""
+    def release(
+        self, version: str, *, publish: bool = True, sums: Mapping[str, str] | None = None, content: str = ""
+    ) -> Release:
+        """Tag a version and make its GitHub Release with SHA256SUMS, of ``sums`` or of just that ``content``."""
         self.github.push_tag(f"v{version}", COMMIT)
-        content = render_sums({name: f"sha256:{digest}" for name, digest in (sums or self.digests(version)).items()})
+        digests = {name: f"sha256:{digest}" for name, digest in (sums or self.digests(version)).items()}
         path = self.folder / f"sums-{version}" / "SHA256SUMS"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+        path.write_text(content or render_sums(digests), encoding="utf-8")
         with HttpClient(user_agent="tests", patience=PATIENCE) as http:
             url = self.listeners.urls["github"]
             client = GitHubClient(url, f"{url}/uploads", REPOSITORY, TOKEN, http=http)

@@ -180,3 +180,25 @@ def test_an_optional_test_pypi_is_not_waited_for(outside: Outside, project: Proj
     assert (told.wanted, told.indexes["testpypi"].state, next_step(project, told)) == (("pypi",), "absent", "")
     assert wanted_indexes(project_at(project.root, "2.0rc1"), places.policy) == ()
     assert wanted_indexes(project_at(project.root, "2.0rc1"), outside.places(project).policy) == ("testpypi",)
+
+
+def test_a_manifest_that_cannot_be_read_compares_nothing(outside: Outside, project: Project) -> None:
+    """A broken SHA256SUMS on GitHub is no manifest: what is served is said to be compared with nothing."""
+    outside.upload("1.2.3")
+    outside.release("1.2.3", content="not a manifest\n")
+    told = asked(outside, project, known=False)
+    assert (told.manifest, told.indexes["pypi"].state) == ("", "served, not compared")
+
+
+def test_what_cannot_be_completed_any_more_needs_a_new_version(outside: Outside, project: Project) -> None:
+    """A frozen release without an asset, and a quarantined project: neither is mended by running again."""
+    outside.github.set_immutable_releases(True)
+    outside.upload("1.2.3")
+    outside.release("1.2.3")
+    expected = Expected(source="x", files=outside.digests("1.2.3"), assets={"wheelhouse.tar.gz": ""})
+    told = ask(project, outside.places(project), expected, now=datetime.now(UTC))
+    assert told.github.immutable
+    assert "immutable and lacks assets" in next_step(project, told)
+    outside.benches["pypi"].index.set_status(NAME, "quarantined")
+    told = ask(project, outside.places(project), expected, now=datetime.now(UTC))
+    assert "administrators decide" in next_step(project, told)
