@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plants import minted
+
 from hephaestus.release.errors import Finding, ReleaseError
 
 __all__ = ["BAD", "Case", "cases", "holds"]
@@ -85,6 +87,7 @@ def holds(case: Case, error: ReleaseError) -> None:
     assert error.next_step, text
     absent = [word for word in case.next if word not in text]
     assert not absent, f"{absent} not in:\n{text}"
+    assert minted(text.encode()) == [], "a token is told"
     # A backend's own traceback may be quoted among the details; the message itself is a sentence.
     assert "Traceback" not in f"{error.what}{error.why}{error.next_step}"
 

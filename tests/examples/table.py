@@ -129,7 +129,7 @@ TESTS: Mapping[int, Sequence[tuple[str, str]]] = {
         ("release/test_rules.py::test_versions", "version-epoch"),
     ],
     11: [
-        ("worlds/test_job.py::test_a_commit_that_is_on_no_default_branch_is_refused", "commit-off-branch"),
+        ("worlds/test_opening.py::test_a_commit_beside_the_default_branch_is_refused", "commit-off-branch"),
     ],
     15: [
         ("stages/test_build.py::test_dirty_submodule_is_refused_even_in_a_rehearsal", "submodule-dirty"),
@@ -232,7 +232,7 @@ TESTS: Mapping[int, Sequence[tuple[str, str]]] = {
         ("worlds/test_publish.py::test_nothing_but_the_exact_request_is_consent", "PublishNotAskedForError"),
     ],
     83: [
-        ("worlds/test_job.py::test_any_other_job_is_refused_by_name", "job-event"),
+        ("worlds/test_job.py::test_every_difference_is_a_finding", "job-event"),
     ],
     84: [
         ("stages/test_smoke.py::test_a_missing_dependency_is_named", "dependency-missing"),
