@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 from cli.conftest import Said
 from inspection.outside import Outside
-from inspection.test_forecast import committed, git
+from inspection.test_forecast import Told, committed, git
+from report.releases import receipt
+
+from hephaestus.release.receipts import key_of
+from hephaestus.release.root import ReleaseRoot
+from hephaestus.release.source import read_source
+from hephaestus.toolchain.locks import read_lock
 
 
 @pytest.fixture
@@ -91,3 +97,27 @@ def test_no_clone_is_a_refusal_and_no_traceback(published: Outside, here: Path, 
     code, out, _ = says("release", "plan", "--publish", "--json")
     assert code == 1
     assert json.loads(out)["stages"][0]["verdict"] == "refused"
+
+
+def test_going_back_to_a_former_source_finds_its_rehearsal(
+    project: Path, says: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another source was rehearsed last: the plan is of the one kept for this source, and nobody is moved about."""
+    monkeypatch.setattr("hephaestus.inspection.forecast.stage_of", Told)
+    root = ReleaseRoot(path=project / "release", rehearsal=True)
+    kept_for = root.former("1.2.3", read_source(project).digest)
+    key = key_of(
+        stage="build", world="rehearsal", project="tiny-thing", version="1.2.3", lock=read_lock("build").digest,
+        files={}, settings={"x": 1},
+    )  # fmt: skip
+    with kept_for.staging("build") as staging:
+        kept_for.commit(staging, receipt("build", key=key))
+    (root.releases / ".1.2.3.world").write_text(json.dumps({"source": "another"}), encoding="utf-8")
+    (project / ".git" / "info" / "exclude").write_text("release/\n", encoding="utf-8")
+    before = kept(project)
+    code, out, _ = says("release", "plan", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["notes"] == ["the source is another than the one rehearsed last: a fresh world opens, that one is kept"]
+    assert [stage["verdict"] for stage in told["stages"][:2]] == ["done", "run"]
+    assert kept(project) == before
