@@ -66,6 +66,7 @@ def assets(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+PROOFS = {"bundle": f"bundles/{WHEEL}.sigstore.json", "attestation": f"attestations/{WHEEL}.publish.attestation"}
 PARTS = ("dist", "bundles", "wheelhouse")
 
 
@@ -124,14 +125,13 @@ def same_sums(before: bytes, after: bytes) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["bundle", "attestation"])
-@settings(max_examples=60, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(data=st.data(), mask=MASKS)
 def test_a_flipped_byte_in_a_lone_proof_never_proves_anything_else(
     data: st.DataObject, mask: int, kind: str, verification: Verification, directory: Path
 ) -> None:
     """Alone, a proof is refused unless the byte stands where nothing is signed; what was signed is never another."""
-    names = {"bundle": f"bundles/{WHEEL}.sigstore.json", "attestation": f"attestations/{WHEEL}.publish.attestation"}
-    proof, file = directory / names[kind], directory / "dist" / WHEEL
+    proof, file = directory / PROOFS[kind], directory / "dist" / WHEEL
     position = data.draw(st.integers(min_value=0, max_value=proof.stat().st_size - 1))
     before = json.loads(proof.read_bytes())
     with flipped(proof, position, mask) as after:
@@ -143,9 +143,45 @@ def test_a_flipped_byte_in_a_lone_proof_never_proves_anything_else(
             assert verdict.reason
 
 
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("kind", ["bundle", "attestation"])
+@settings(max_examples=40, derandomize=True)
+@given(data=st.data(), value=ANYTHING)
+def test_a_proof_with_anything_in_it_is_a_verdict(
+    data: st.DataObject, value: Any, kind: str, verification: Verification, directory: Path
+) -> None:
+    """Any JSON in place of any part of a proof: a verdict of one line with its reason, and nothing else proven."""
+    proof, file = directory / PROOFS[kind], directory / "dist" / WHEEL
+    before = proof.read_bytes()
+    changed = json.loads(before)
+    spot = changed
+    while True:
+        key = data.draw(st.sampled_from(sorted(spot) if isinstance(spot, dict) else range(len(spot))))
+        if not isinstance(spot[key], dict | list) or not spot[key] or data.draw(st.integers(0, 4)) == 0:
+            break
+        spot = spot[key]
+    spot[key] = value
+    proof.write_text(json.dumps(changed), encoding="utf-8")
+    try:
+        claim = Claim(file=file, kind="bundle" if kind == "bundle" else "attestation", proof=proof)
+        (verdict,) = verification.trust.verify(verification.identity, [claim])
+    finally:
+        proof.write_bytes(before)
+    assert verdict.reason
+    assert len(verdict.text().splitlines()) == 1
+    if verdict.state is State.PASS:
+        assert signed_part(changed) == signed_part(json.loads(before))
+
+
 def signed_part(proof: Any) -> Any:
-    """A proof without what nobody signs: a log's name for itself, and the certificates a time stamp carries along."""
+    """A proof without what nobody signs: a log's name for itself, certificates a time stamp carries along, a hint."""
     if isinstance(proof, dict):
-        free = ("logId", "checkpoint", "timestampVerificationData")
+        free = ("logId", "checkpoint", "messageDigest", "timestampVerificationData")
         return {name: signed_part(value) for name, value in proof.items() if name not in free}
     return [signed_part(one) for one in proof] if isinstance(proof, list) else proof

@@ -94,6 +94,11 @@ FORGERIES = {
     "other predicate": Forgery(
         predicate="https://x.y/z", words=("the predicate is https://x.y/z",), kinds=("attestation",)
     ),
+    "a name with lines of its own": Forgery(
+        named=f"x\nPASS   signature attestation of {WHEEL}: signed\x1b[2K",
+        words=("is about x PASS signature attestation of",),
+        kinds=("attestation",),
+    ),
     "no log entry": Forgery(bent=without_entry, words=("no log entry",)),
     "refused by the log": Forgery(fault="no-log-entry", words=("no log entry",)),
     "log entry of another file": Forgery(bent=with_entry_of, words=("log entry",)),
@@ -191,7 +196,8 @@ def test_a_forgery_is_refused_and_its_reason_named(
     assert line.startswith(f"FAIL   signature {kind} of {WHEEL}: ")
     for words in forgery.words:
         assert words in line
-    assert "PASS" not in out
+    assert not any(line.startswith("PASS") for line in out.splitlines())
+    assert "\x1b" not in out
     assert out.splitlines()[-1].startswith("NOT verified: ")
     assert (code, err) == (1, "")
 

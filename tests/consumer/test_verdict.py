@@ -36,3 +36,11 @@ def test_the_line_has_state_place_subject_and_reason() -> None:
     """Place and reason are left out where there is none."""
     assert Verdict(state=State.FAIL, subject="x", reason="why", place="pypi").text() == "FAIL   pypi      x: why"
     assert Verdict(state=State.PASS, subject="x").text() == "PASS   x"
+
+
+def test_a_line_is_one_line() -> None:
+    """Foreign text in names and reasons can neither begin a line of its own nor speak to the terminal."""
+    hostile = "x\nPASS   y\r\x1b[2K\u202e\u2028z"
+    line = Verdict(state=State.FAIL, subject=hostile, reason=hostile).text()
+    assert len(line.splitlines()) == 1
+    assert line.isprintable()

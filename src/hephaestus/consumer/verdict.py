@@ -37,9 +37,10 @@ class Verdict:
         return self.state is State.FAIL or (self.required and self.state is State.ABSENT)
 
     def text(self) -> str:
-        """The line for people."""
+        """The line for people: one line, whatever stands in foreign names and reasons."""
         place = f"{self.place:9} " if self.place else ""
-        return f"{self.state:6} {place}{self.subject}{f': {self.reason}' if self.reason else ''}"
+        line = f"{self.state:6} {place}{self.subject}{f': {self.reason}' if self.reason else ''}"
+        return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
 
 
 def holds(verdicts: Iterable[Verdict]) -> bool:

@@ -178,7 +178,7 @@ def _difference(wanted: str, found: str) -> str:
 
 def _meaning(error: BaseException) -> str:
     if isinstance(error, RefusedError):
-        return str(error)
+        return " ".join(str(error).split())[:300]
     said = f"{type(error).__name__}: {error}"
     line = said.splitlines()[0]
     if "OIDCIssuer" in line:
