@@ -214,7 +214,13 @@ def test_a_tag_is_published_by_ten_jobs_on_plain_runners(runner: Runner) -> None
         identity = any(variable.startswith("ACTIONS_ID_TOKEN") for variable in job.environ)
         assert identity is (name in ("sign", "sign-wheelhouse", "upload-testpypi", "upload-pypi")), name
         assert ("GITHUB_TOKEN" in job.environ) is (name in ("build", "github-release", "verify")), name
+        secrets = {value for key, value in job.environ.items() if key.endswith("_TOKEN")}
+        assert not [secret for secret in secrets if secret in job.output + job.summary], name
         assert name == "verdict" or re.search(rf"\| handed over \| `{name}=sha256:[0-9a-f]{{64}}` \|", job.summary)
+
+    handed = b"".join(path.read_bytes() for path in (run.folder / "artifacts").rglob("*") if path.is_file())
+    for secret in {value for job in run.jobs.values() for key, value in job.environ.items() if key.endswith("_TOKEN")}:
+        assert secret.encode() not in handed
 
 
 def test_every_runner_is_lost_once(runner: Runner) -> None:
