@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hephaestus.consumer import litter
 from hephaestus.consumer.litter import FolderRefused, find_litter, remove_litter
 
 FILES = ["._a.whl", ".DS_Store", "sub/._b", "Icon\r", "sub/.VolumeIcon.icns", "._._x"]
@@ -47,9 +50,9 @@ def test_all_of_it_goes_and_nothing_else(tmp_path: Path) -> None:
     """Every known name, nested ones too, is found and removed; what only looks like one stays; twice is harmless."""
     put(tmp_path, *FILES, *KEPT, *(f"{folder}/in/._side" for folder in FOLDERS))
     assert {one.path for one in find_litter(tmp_path).found} == {*FILES, *FOLDERS}
-    litter = remove_litter(tmp_path)
-    assert litter.removed == litter.found
-    assert litter.failed == ()
+    result = remove_litter(tmp_path)
+    assert result.removed == result.found
+    assert result.failed == ()
     assert names(tmp_path) == {*KEPT, "sub", "sub/deep"}
     assert remove_litter(tmp_path).found == ()
 
@@ -70,8 +73,8 @@ def test_no_link_is_followed_and_nothing_outside_is_touched(tmp_path: Path) -> N
     (root / "._fork").symlink_to(tmp_path / "outside" / "file")
     (root / ".DS_Store").symlink_to(tmp_path / "nowhere")
     before = names(tmp_path / "outside")
-    litter = remove_litter(root)
-    assert {one.path for one in litter.removed} == {".DS_Store", ".Trashes", "._fork", "__MACOSX"}
+    result = remove_litter(root)
+    assert {one.path for one in result.removed} == {".DS_Store", ".Trashes", "._fork", "__MACOSX"}
     assert names(tmp_path / "outside") == before
     assert [path.name for path in root.iterdir()] == ["link"]
 
@@ -97,8 +100,8 @@ def test_one_that_cannot_be_removed_keeps_no_other(tmp_path: Path, monkeypatch: 
         unlink(self, **options)
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    litter = remove_litter(tmp_path)
-    assert [one.line() for one in litter.failed] == ["._a: Permission denied"]
+    result = remove_litter(tmp_path)
+    assert [one.line() for one in result.failed] == ["._a: Permission denied"]
     assert names(tmp_path) == {"._a"}
 
 
@@ -115,8 +118,22 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytes
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    litter = find_litter(tmp_path)
-    assert ([one.path for one in litter.found], [one.path for one in litter.failed]) == (["._b"], ["closed"])
+    result = find_litter(tmp_path)
+    assert ([one.path for one in result.found], [one.path for one in result.failed]) == (["._b"], ["closed"])
+
+
+def _told(tag: int) -> Callable[..., SimpleNamespace]:
+    return lambda *, follow_symlinks: SimpleNamespace(st_reparse_tag=tag)
+
+
+def test_a_junction_of_windows_is_a_link() -> None:
+    """A folder to ``is_dir``, but its reparse tag says that it leads elsewhere: it is not entered."""
+    tags = {"junction": 0xA0000003, "folder": 0}
+    entries = {name: SimpleNamespace(is_symlink=lambda: False, stat=_told(tag)) for name, tag in tags.items()}
+    assert {name: litter._is_link(cast("Any", entry)) for name, entry in entries.items()} == {
+        "junction": True,
+        "folder": False,
+    }
 
 
 NAME = st.one_of(
@@ -144,8 +161,8 @@ def test_any_tree_ends_clean_and_the_outside_as_it_was(paths: list[list[str]], l
             except OSError:
                 continue  # something else is there
         before = names(top / "outside")
-        litter = remove_litter(top / "root")
-        assert litter.failed == ()
+        result = remove_litter(top / "root")
+        assert result.failed == ()
         assert find_litter(top / "root").found == ()
         assert names(top / "outside") == before
         assert (top / "root" / "own").exists()
