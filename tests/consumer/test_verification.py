@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from stages.releases import IDENTITY, SDIST, WHEEL
 from stages.standins import ARCHIVE, TAG, Scene
 from stages.test_verify import spoil
 
+from hephaestus.cli import app
 from hephaestus.release.directory import ReleaseDirectory
 
 PINNED = "tiny-project==1.2.3"
@@ -151,6 +154,35 @@ def test_a_repository_that_is_not_there_is_said_so(public: Scene, verify: Verify
     assert code == 1
     assert "ABSENT github    releases: not looked at: " in out
     assert "repository o/r, not o/elsewhere" in out
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+def test_a_terminal_sees_what_takes_long(public: Scene, verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal downloads and signatures are announced on standard error; the facts stay as they are."""
+    _, quiet, _ = verify(PINNED)
+
+    def on_a_terminal(words: list[str]) -> tuple[int, str, str]:
+        out, screen = io.StringIO(), Screen()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", screen)
+            with pytest.raises(SystemExit) as ended:
+                app(["release", "verify", *words], prog_name="hephaestus")
+        return int(ended.value.code or 0), out.getvalue(), screen.getvalue()
+
+    monkeypatch.setitem(verify.__globals__, "told", on_a_terminal)  # type: ignore[attr-defined]
+    code, out, err = verify(PINNED)
+    assert (code, out) == (0, quiet)
+    assert f"downloading {WHEEL} (" in err
+    assert "\r\x1b[K  verify: " in err
+    assert err.endswith("  verifying 5 signatures\n")
 
 
 def test_a_token_shows_drafts_and_a_wrong_one_nothing(

@@ -52,10 +52,13 @@ def verify(
     from hephaestus.consumer.trust import Trust
     from hephaestus.consumer.verdict import holds
     from hephaestus.consumer.verification import Services, Verification
+    from hephaestus.report.terminal import Terminal
+
+    terminal = Terminal(stage="verify")
 
     def announce(text: str) -> None:
         if sys.stderr.isatty():
-            typer.echo(text, err=True)
+            terminal.step(text)
 
     said = {"repository": repository, "workflow": workflow, "tag": tag, "ref": ref, "issuer": issuer}
     urls = {"index_url": index_url, "test_index_url": test_index_url, "github_url": github_url}
@@ -70,7 +73,13 @@ def verify(
         )
         trust = Trust(trusted_root=trusted_root, offline=offline, announce=announce)
         trust.prepare()
-        verification = Verification(identity=identity, trust=trust, services=services, announce=announce)
+        verification = Verification(
+            identity=identity,
+            trust=trust,
+            services=services,
+            announce=announce,
+            progress=lambda done, total: terminal.progress(done, total, "bytes"),
+        )
         verdicts = question.answered(verification)
         if as_json:
             typer.echo(json.dumps(report(question, identity, verdicts), indent=1))

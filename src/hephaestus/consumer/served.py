@@ -10,6 +10,7 @@ from hephaestus.consumer.verdict import State, Verdict
 from hephaestus.services.errors import DownloadMismatch
 from hephaestus.services.index import IndexClient, IndexFile, UploadPlan
 from hephaestus.services.releases import AssetReport, Release
+from hephaestus.services.transfer import Progress
 
 __all__ = ["FLAG", "YANKED", "asset_verdicts", "attestations_in", "fetched", "index_verdicts", "release_verdict"]
 
@@ -32,11 +33,13 @@ def index_verdicts(place: str, plan: UploadPlan, *, yanked: Collection[str], sta
         yield Verdict(state=State.FAIL, place=place, subject="project", reason=f"it is {status}")
 
 
-def fetched(client: IndexClient, file: IndexFile, target: Path, *, place: str) -> Verdict | None:
+def fetched(
+    client: IndexClient, file: IndexFile, target: Path, *, place: str, progress: Progress | None = None
+) -> Verdict | None:
     """Fetch what an index serves to ``target``; a verdict when its bytes are not those its own page promises."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        client.download(file, target)
+        client.download(file, target, progress=progress)
     except DownloadMismatch as error:
         return Verdict(state=State.FAIL, place=place, subject=file.filename, reason=error.what)
     return None

@@ -36,6 +36,7 @@ from hephaestus.services.http import HttpClient
 from hephaestus.services.index import IndexClient, IndexFile, IndexProject, plan_upload
 from hephaestus.services.patience import Patience
 from hephaestus.services.releases import Asset, Release
+from hephaestus.services.transfer import Progress
 
 __all__ = ["Services", "Verification"]
 
@@ -75,12 +76,13 @@ class Services:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """Looks at releases under one identity. ``announce`` is told before something takes long."""
+    """Looks at releases under one identity. ``announce`` is told what takes long, ``progress`` the bytes that came."""
 
     identity: Identity
     trust: Trust
     services: Services = field(default_factory=Services)
     announce: Announce = lambda _text: None
+    progress: Progress | None = None
 
     def folder(self, folder: Path) -> list[Verdict]:
         """A release directory with its receipts, a GitHub Release's assets, a wheelhouse folder."""
@@ -98,6 +100,7 @@ class Verification:
         """Checksums first, then every signature (``more`` come from elsewhere), then what nobody vouches for."""
         verdicts, right = dossier.checked()
         claims = [*dossier.claims(), *more]
+        self.announce(f"verifying {len(claims)} signatures")
         proven = self.trust.verify(self.identity, claims)
         signed = {claim.name for claim, verdict in zip(claims, proven, strict=True) if verdict.state is State.PASS}
         lacking = dossier.unproven(signed, right)
@@ -176,7 +179,7 @@ class Verification:
             return _absent("github", asset.name, "its upload was never finished")
         self.announce(f"downloading {asset.name} ({asset.size} bytes)")
         try:
-            client.download(asset, folder / asset.name)
+            client.download(asset, folder / asset.name, progress=self.progress)
         except DownloadMismatch as error:
             return Verdict(state=State.FAIL, place="github", subject=asset.name, reason=error.what)
         return None
@@ -202,7 +205,7 @@ class Verification:
             for file in there:
                 self.announce(f"downloading {file.filename} ({file.size or '?'} bytes)")
                 target = folder / file.filename
-                wrong = fetched(client, file, target, place="pypi")
+                wrong = fetched(client, file, target, place="pypi", progress=self.progress)
                 if wrong is not None:
                     verdicts.append(wrong)
                     continue
