@@ -235,6 +235,7 @@ def test_the_latest_is_the_newest_stable_release(shop: Shop) -> None:
     [
         ([], "has no stable release"),
         (["--tag", "v9"], "has no release v9"),
+        (["--tag", "1.2.3"], "name it with `--tag v1.2.3`"),
         (["--tag", "v1.2.4"], "still a draft"),
         (["--tag", "../../../user"], "has no release ../../../user"),
     ],
@@ -247,6 +248,23 @@ def test_a_release_that_is_not_there_is_named(shop: Shop, words: list[str], said
     assert (done.code, said in done.err) == (1, True), done
     asked = [request.path for request in shop.requests]
     assert all(path.startswith(("/repos/o/r/releases", "/objects/")) for path in asked), asked
+
+
+def test_a_repository_that_is_not_there_is_named(shop: Shop) -> None:
+    """Nobody's repository, or one that needs a token: which one, and what to check."""
+    done = shop.install("--download-only", "--repository", "nobody/nothing")
+    assert (done.code, "nobody/nothing" in done.err, "token" in done.err) == (1, True, True), done
+
+
+def test_a_python_can_be_named_as_on_the_command_line(shop: Shop, venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name alone is looked up on PATH; a relative path is the caller's."""
+    shop.release(shop.assets())
+    monkeypatch.setenv("PATH", f"{venv.parent}{os.pathsep}{os.environ['PATH']}")
+    done = shop.install("--python", "python", "--json")
+    assert (done.code, done.data["python"]) == (0, str(venv)), done
+    monkeypatch.chdir(venv.parents[1])
+    done = shop.install("--python", "bin/python", "--json")
+    assert (done.code, done.data["python"]) == (0, str(venv)), done
 
 
 def test_a_release_without_a_wheelhouse_lists_what_it_has(shop: Shop) -> None:

@@ -44,7 +44,11 @@ def find_release(client: GitHubClient, options: InstallOptions) -> Release:
     if options.tag:
         release = client.find_release(options.tag)
         if release is None:
-            raise ReleaseMissing(wanted=f"release {options.tag}", place=place)
+            # Tags are v + version (facts: consumers, C6); a version alone is what people type.
+            spelled = f"v{options.tag}" if version_of_tag(options.tag) and options.tag[0] != "v" else ""
+            hint = f"its releases are called like {spelled}" if spelled else ""
+            next_step = f"name it with `--tag {spelled}`" if spelled else ""
+            raise ReleaseMissing(wanted=f"release {options.tag}", place=place, hint=hint, next_step=next_step)
         if release.draft:
             raise ReleaseMissing(wanted=f"published release {options.tag}", place=place, hint="it is still a draft")
         return release
