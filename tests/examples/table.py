@@ -245,6 +245,11 @@ TESTS: Mapping[int, Sequence[tuple[str, str]]] = {
     ],
     85: [
         ("stages/test_smoke.py::test_a_dependency_out_of_test_pypi_is_refused", "dependency-confusion"),
+        (
+            "consumer/test_install_from_index.py"
+            "::test_a_dependency_out_of_test_pypi_is_refused_before_anything_is_installed",
+            "dependency-confusion",
+        ),
     ],
     86: [
         ("stages/test_wheelhouse.py::test_a_dependency_without_wheels_is_named_as_such", "no-wheel"),
@@ -256,11 +261,19 @@ TESTS: Mapping[int, Sequence[tuple[str, str]]] = {
         ("release/test_targets.py::test_everything_wrong_with_a_list_is_said_at_once", "ConfigurationError"),
         ("stages/test_wheelhouse_targets.py::test_the_gates_hold_every_target_against_our_wheels", "wheel-unsupported"),
         ("stages/test_wheelhouse_page.py::test_the_lock_is_refused_where_it_was_not_made_for", "refused by pip and uv"),
+        (
+            "consumer/test_install_from_github.py::test_a_wheelhouse_for_elsewhere_is_refused_before_pip_is_asked",
+            "WheelsUnfit",
+        ),
     ],
     89: [
         ("release/test_extraction.py::test_hostile_and_broken_archives_are_refused", "ArchiveRefused"),
         ("release/test_extraction.py::test_a_bomb_is_stopped_by_what_it_grows_to", "ArchiveRefused"),
         ("release/test_extraction.py::test_no_tar_whatever_writes_outside_or_leaves_a_file", "ArchiveRefused"),
+        (
+            "consumer/test_install_hostile.py::test_what_is_no_flat_archive_of_its_own_wheels_is_refused",
+            "ArchiveRefused",
+        ),
     ],
     90: [
         ("release/test_extraction.py::test_what_is_expected_must_be_met_exactly", "ArchiveRefused"),
@@ -268,6 +281,7 @@ TESTS: Mapping[int, Sequence[tuple[str, str]]] = {
             "stages/test_wheelhouse_page.py::test_a_changed_wheel_is_refused_by_list_and_lock",
             "refused by pip and uv",
         ),
+        ("consumer/test_install_hostile.py::test_the_lists_of_a_release_must_agree", "DigestsDisagree"),
     ],
     91: [
         ("stages/test_smoke.py::test_everything_that_is_wrong_is_said_at_once", "dead-script"),
