@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -12,8 +13,14 @@ from stages.standins import Scene, edit_receipt, forget
 from hephaestus.release.errors import ReleaseError
 from hephaestus.services.refusals import AssetMismatch
 from hephaestus.stages.github_release import GitHubReleaseStage
-from hephaestus.stages.sign import SealedSignaturesError, SignDistributions, SignWheelhouse
+from hephaestus.stages.sign import (
+    AdoptedWheelhouseError,
+    SealedSignaturesError,
+    SignDistributions,
+    SignWheelhouse,
+)
 from hephaestus.stages.upload import UploadPyPI, UploadTestPyPI
+from hephaestus.stages.wheelhouse import WheelhouseStage
 from hephaestus.standins.faults import Fault
 
 ATTESTATIONS = [f"attestations/{name}.publish.attestation" for name in (SDIST, WHEEL)]
@@ -141,3 +148,50 @@ def test_a_published_release_is_never_brought_to_other_signatures(scene: Scene) 
     vouch(scene)
     with pytest.raises(AssetMismatch):
         scene.run(GitHubReleaseStage())
+
+
+ARCHIVE = "tiny-project-1.2.3-wheelhouse.tar.gz"
+HOUSED = [f"wheelhouse/{name}" for name in (ARCHIVE, f"{ARCHIVE}.sha256", "sbom.cdx.json")]
+
+
+def started_again(scene: Scene) -> dict[str, bytes]:
+    """A run from the beginning after a release: the wheelhouse and its bundles as they were; now they are gone."""
+    edit_receipt(scene.directory, "build", evidence={"sealed": ["pypi"], "source_date_epoch": 1_700_000_000})
+    paths = [*HOUSED, f"bundles/{ARCHIVE}.sigstore.json", "bundles/sbom.cdx.json.sigstore.json"]
+    was = now(scene, *paths)
+    for path in paths:
+        (scene.directory.path / path).unlink()
+    forget(scene.directory, "wheelhouse", "sign-wheelhouse", "github-release")
+    return was
+
+
+def test_the_wheelhouse_of_a_release_is_taken_over_with_its_signatures(scene: Scene) -> None:
+    """Released before, the wheelhouse comes back byte for byte, is proven by its own bundles, and nothing is packed."""
+    for stage in (UploadTestPyPI(), UploadPyPI(), GitHubReleaseStage()):
+        scene.run(stage)
+    was = started_again(scene)
+    made, signed = scene.run(WheelhouseStage()), scene.run(SignWheelhouse())
+    assert made.receipt is not None
+    assert signed.receipt is not None
+    assert made.receipt.evidence["state"] == "taken over from the GitHub Release"
+    assert signed.receipt.evidence["state"] == "kept"
+    assert now(scene, *was) == was
+
+
+def test_a_wheelhouse_somebody_else_put_there_is_never_signed(scene: Scene) -> None:
+    """Another archive under our name on the release: taken over, its bundle does not hold, and ours is not given."""
+    scene.run(GitHubReleaseStage())
+    started_again(scene)
+    release = next(found for found in scene.standins.github._store.repository.releases if found.tag == "v1.2.3")
+    asset, sums = release.asset_named(ARCHIVE), release.asset_named(f"{ARCHIVE}.sha256")
+    assert asset is not None
+    assert sums is not None
+    digest = hashlib.sha256(b"evil").hexdigest()
+    for one, content in ((asset, b"evil"), (sums, f"{digest}  {ARCHIVE}\n".encode())):
+        scene.standins.github._store.asset_path(one).write_bytes(content)
+        one.size, one.digest = len(content), f"sha256:{hashlib.sha256(content).hexdigest()}"
+    scene.run(WheelhouseStage())
+    with pytest.raises(AdoptedWheelhouseError) as caught:
+        scene.run(SignWheelhouse())
+    assert caught.value.details == (f"bundles/{ARCHIVE}.sigstore.json",)
+    assert scene.directory.receipt("sign-wheelhouse") is None

@@ -18,7 +18,16 @@ from hephaestus.stages.proofs import distributions
 from hephaestus.stages.publication import github_client
 from hephaestus.stages.stage import Context
 
-__all__ = ["adopted_assets", "adopted_attestations"]
+__all__ = ["ADOPTED", "adopted_assets", "adopted_attestations", "begun_before"]
+
+#: How a receipt says that its stage took over what an earlier run has made public.
+ADOPTED = "taken over from the GitHub Release"
+
+
+def begun_before(context: Context) -> bool:
+    """Whether an index had files of this version when it was built: then another run has begun this release."""
+    build = context.directory.receipt("build")
+    return build is not None and bool(build.evidence.get("sealed"))
 
 
 def adopted_attestations(context: Context, names: Iterable[str], folder: Path) -> dict[str, Path]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, ReleaseError
-from hephaestus.stages.adoption import adopted_assets, adopted_attestations
+from hephaestus.stages.adoption import ADOPTED, adopted_assets, adopted_attestations, begun_before
 from hephaestus.stages.proofs import distributions, outputs_of, unproven
 from hephaestus.stages.rules import index_findings
 from hephaestus.stages.sealing import sealed
@@ -24,7 +24,13 @@ from hephaestus.stages.verification import Proof, attestation_of, bundle_of, ref
 from hephaestus.toolchain.process import Completed
 from hephaestus.worlds.world import ChildKind
 
-__all__ = ["SealedSignaturesError", "SignDistributions", "SignWheelhouse", "SignedWronglyError"]
+__all__ = [
+    "AdoptedWheelhouseError",
+    "SealedSignaturesError",
+    "SignDistributions",
+    "SignWheelhouse",
+    "SignedWronglyError",
+]
 
 _SIGN_SECONDS = 600.0
 
@@ -57,6 +63,19 @@ def _bundle_path(subject: str) -> str:
     return bundle_of(Path(subject).name)
 
 
+class AdoptedWheelhouseError(ReleaseError):
+    """Raised when the wheelhouse of an earlier run has no bundle of ours that holds."""
+
+    def __init__(self, *, tag: str, missing: list[str]) -> None:
+        super().__init__(
+            what=f"sign-wheelhouse: the GitHub Release {tag} holds a wheelhouse without signatures of ours that verify",
+            why="an earlier run has made it; what this run did not make it does not sign",
+            details=missing,
+            next_step=f"look at the release {tag}: who has put these files there? If it is a draft, delete it by hand, "
+            "then `nox -s wheelhouse -- --redo`",
+        )
+
+
 class _Sign(Stage):
     lock = "sign"
 
@@ -74,6 +93,17 @@ class _Sign(Stage):
         del context
         return {}
 
+    def refusal(
+        self, context: Context, missing: Mapping[str, str], sealing: Mapping[str, list[str]]
+    ) -> ReleaseError | None:
+        """Why the ``missing`` proofs (release-directory path to subject) cannot be made any more, or None."""
+        del context
+        lost = [
+            path for path, subject in missing.items() if path != _bundle_path(subject) and Path(subject).name in sealing
+        ]
+        where = sorted({index for path in lost for index in sealing[Path(missing[path]).name]})
+        return SealedSignaturesError(stage=self.name, missing=lost, where=where) if lost else None
+
     def inputs(self, context: Context) -> Inputs:
         """The files, and who must have signed them."""
         publisher = context.world.publisher
@@ -90,12 +120,8 @@ class _Sign(Stage):
         sealing = self.sealed_files(context)
         results, held = self._held(context, names, sealing)
         missing = {path: subject for path, subject in names.items() if path not in held}
-        lost = [
-            path for path, subject in missing.items() if path != _bundle_path(subject) and Path(subject).name in sealing
-        ]
-        if lost:
-            where = sorted({index for path in lost for index in sealing[Path(names[path]).name]})
-            raise SealedSignaturesError(stage=self.name, missing=lost, where=where)
+        if refusal := self.refusal(context, missing, sealing):
+            raise refusal
         for path, proof in held.items():
             shutil.copyfile(proof, staging.path(path))
         if missing:
@@ -151,10 +177,8 @@ class _Sign(Stage):
         fetched = context.work / "public"
         bundles = {Path(path).name: path for path, subject in away.items() if path == _bundle_path(subject)}
         attested = {Path(subject).name: path for path, subject in away.items() if path != _bundle_path(subject)}
-        build = context.directory.receipt("build")
-        again = bool(sealing) or (build is not None and bool(build.evidence.get("sealed")))
         found = {}
-        if again:  # before anything is public, nothing can have been released
+        if sealing or begun_before(context):  # before anything is public, nothing can have been released
             found = {bundles[name]: file for name, file in adopted_assets(context, bundles, fetched).items()}
         if wanted := set(attested) & set(sealing):
             served = adopted_attestations(context, wanted, fetched)
@@ -298,6 +322,15 @@ class SignWheelhouse(_Sign):
         """The archives and the SBOM; the ``.sha256`` files are covered by the archives' own bundles."""
         made = outputs_of(context, "wheelhouse")
         return {path: digest for path, digest in made.items() if not path.endswith(".sha256")}
+
+    def refusal(
+        self, context: Context, missing: Mapping[str, str], sealing: Mapping[str, list[str]]
+    ) -> ReleaseError | None:
+        """A wheelhouse that was taken over is another run's work: it is held against its bundle, never signed here."""
+        del sealing
+        made = context.directory.receipt("wheelhouse")
+        adopted = made is not None and made.evidence.get("state") == ADOPTED
+        return AdoptedWheelhouseError(tag=context.project.tag, missing=sorted(missing)) if missing and adopted else None
 
     def gates(self, context: Context) -> list[Finding]:
         """The wheelhouse as it was made, of the distributions as built."""

@@ -14,9 +14,11 @@ from packaging.utils import parse_wheel_filename
 
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, Severity
+from hephaestus.release.manifest import digest_of, parse_sums
 from hephaestus.release.metadata import read_core_metadata
 from hephaestus.release.names import unfit_member_name
 from hephaestus.release.targets import Target, preferred_wheel
+from hephaestus.stages.adoption import ADOPTED, adopted_assets, begun_before
 from hephaestus.stages.installation import fitting_wheel, running_interpreter, unknown_extras
 from hephaestus.stages.proofs import distributions, unproven
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
@@ -101,6 +103,8 @@ class WheelhouseStage(Stage):
     def act(self, context: Context, staging: Staging) -> Evidence:
         """Raises WheelsMissing, Tampered, DescriptionInvalid, ArchiveRefused, OfflineInstallFailed."""
         planned, _ = planned_archives(context)
+        if begun_before(context) and (told := _taken_over(context, staging, [archive.name for archive in planned])):
+            return Evidence(data=told)
         made, warnings = [], []
         first = next(archive for archive in planned if archive.needs)  # its bill is the release's own
         for archive in planned:
@@ -114,6 +118,29 @@ class WheelhouseStage(Stage):
         warnings += _bound_default(context, made[0]) + seen_by_old_clients(others)
         data = {**made[0], "further": made[1:]}
         return Evidence(data=data, warnings=list(dict.fromkeys(warnings)))
+
+
+def _taken_over(context: Context, staging: Staging, archives: list[str]) -> dict[str, Any]:
+    """The wheelhouse an earlier run has attached to the tag's release, if all of it is there; else nothing.
+
+    Dependencies may have moved on since, and a published release keeps its assets. Nothing of it is unpacked or run
+    here: sign-wheelhouse holds it against the bundles that run has made.
+    """
+    names = [*archives, *(f"{name}.sha256" for name in archives), SBOM]
+    public = adopted_assets(context, names, context.work / "public")
+    if set(public) != set(names):
+        return {}
+    context.narrator.step(f"{archives[0]} is public already: taken over")
+    told = []
+    for name in archives:
+        digest = digest_of(public[name])
+        if parse_sums(public[f"{name}.sha256"].read_text(encoding="utf-8"), source=f"{name}.sha256") != {name: digest}:
+            context.narrator.warn(f"{name} on the GitHub Release is not what its .sha256 says; made anew")
+            return {}
+        told.append({"archive": name, "sha256": digest.removeprefix("sha256:"), "size": public[name].stat().st_size})
+    for name, path in public.items():
+        shutil.copyfile(path, staging.path(f"wheelhouse/{name}"))
+    return {"state": ADOPTED, **told[0], "further": told[1:]}
 
 
 def _make(
