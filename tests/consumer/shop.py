@@ -109,10 +109,16 @@ class Shop:
         return {name: content for name, content in files.items() if content is not None}
 
     def release(
-        self, files: Mapping[str, bytes], *, tag: str = TAG, prerelease: bool = False, draft: bool = False
+        self,
+        files: Mapping[str, bytes],
+        *,
+        tag: str = TAG,
+        prerelease: bool = False,
+        draft: bool = False,
+        token: str = TOKEN,
     ) -> Release:
         """Put a release there."""
-        client = GitHubClient(self.url, f"{self.url}/uploads", REPOSITORY, TOKEN, http=self.http)
+        client = GitHubClient(self.url, f"{self.url}/uploads", REPOSITORY, token, http=self.http)
         self.github.push_tag(tag, "2" * 40)
         release = client.create_draft(tag=tag, name=tag, notes="", prerelease=prerelease)
         folder = self.folder / f"assets-{tag}"

@@ -250,6 +250,35 @@ def test_a_release_that_is_not_there_is_named(shop: Shop, words: list[str], said
     assert all(path.startswith(("/repos/o/r/releases", "/objects/")) for path in asked), asked
 
 
+def test_tags_that_are_no_versions_are_passed_over(shop: Shop) -> None:
+    """Where GitHub names no latest one, the newest by version counts; tags without a version cannot be newest."""
+    shop.release(shop.assets(), tag="v1.2.2")
+    shop.release(shop.assets(name="tiny-1.2.3-wheelhouse.tar.gz"), tag="v1.2.3")
+    shop.release(shop.assets(name="tiny-nightly-wheelhouse.tar.gz"), tag="nightly")
+    shop.github._store.repository.latest = None
+    done = shop.install("--dry-run", "--download-only", "--json")
+    assert (done.code, done.data["release"]) == (0, "v1.2.3"), done
+
+
+def test_what_is_odd_but_harmless_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token of no known shape, an inventory that old clients read: a warning each, and it goes on."""
+    monkeypatch.setenv("HEPHAESTUS_SIGSTORE_INVENTORY", "inventory.json")
+    shop.github._token = "odd"
+    shop.release(shop.assets(), token="odd")
+    done = shop.install("--download-only", "--token", "odd", "--json")
+    assert done.code == 0, done
+    assert ["HEPHAESTUS_SIGSTORE_INVENTORY" in done.data["warnings"][0], "token" in done.data["warnings"][1]] == [
+        True
+    ] * 2
+
+
+def test_pip_arguments_need_a_pip(shop: Shop, venv: Path) -> None:
+    """Where uv would install, arguments for pip are refused instead of passed over."""
+    done = shop.install("--python", venv, "--pip-arg=--no-compile")
+    assert (done.code, shop.requests) == (1, []), done
+    assert "ensurepip" in done.err
+
+
 def test_a_repository_that_is_not_there_is_named(shop: Shop) -> None:
     """Nobody's repository, or one that needs a token: which one, and what to check."""
     done = shop.install("--download-only", "--repository", "nobody/nothing")

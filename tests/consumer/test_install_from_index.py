@@ -30,6 +30,7 @@ class AttestedIndex(ServedIndex):
         self.status: dict[str, str] = {}
         self.since = "2026-01-02T03:04:05Z"
         self.late: set[str] = set()
+        self.bare = False
 
     def __call__(self, request: Request) -> Response:
         answer = super().__call__(request)
@@ -44,6 +45,8 @@ class AttestedIndex(ServedIndex):
             page["files"] = [file for file in page["files"] if file["filename"] not in self.late]
             for file in page["files"]:
                 file["upload-time"] = self.since
+                if self.bare:
+                    file["hashes"] = {}
                 if file["filename"] in self.attestations:
                     file["provenance"] = f"/integrity/{file['filename']}"
             return replace(answer, body=json.dumps({**page, "project-status": self.status}).encode())
@@ -281,6 +284,19 @@ def test_what_is_not_there_is_named(
     market.publish()
     market.index.status = status
     assert said in refused(market, venv, *words).err
+
+
+def test_where_there_are_pre_releases_only_they_are_listed(market: Market, venv: Path) -> None:
+    """Without a tag none of them is taken; each can be named."""
+    market.publish(replace(TINY, version="1.3rc1"))
+    assert "pre-releases: 1.3rc1" in refused(market, venv).err
+
+
+def test_a_page_without_a_digest_is_refused(market: Market, venv: Path) -> None:
+    """An index that does not say which bytes it serves proves nothing."""
+    market.publish()
+    market.index.bare = True
+    assert "no SHA-256 at all" in refused(market, venv).err
 
 
 def test_a_page_that_lags_is_told_from_an_absent_version(market: Market, venv: Path) -> None:

@@ -199,6 +199,39 @@ def test_allowing_the_unsigned_says_aloud_what_is_not_proven(shop: Shop) -> None
     assert done.err.count("not proven, accepted because of --allow-unsigned") == 2
 
 
+def test_where_nothing_can_verify_nothing_is_verified(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the extra nor an environment to be had: refused with the command that helps; said aloud when allowed."""
+    from hephaestus.consumer.trust import Trust, VerificationUnavailable
+
+    def unavailable(*_: object) -> None:
+        raise VerificationUnavailable(reason="no network")
+
+    monkeypatch.setattr(Trust, "verify", unavailable)
+    shop.release(shop.assets())
+    assert "[verify]" in refused(shop, "--download-only").err
+    done = shop.install("--download-only", "--allow-unsigned", "--json")
+    assert done.code == 0, done
+    assert [check["subject"] for check in done.data["checks"] if check["state"] == "ABSENT"] == [
+        f"verified signature of {ARCHIVE}"
+    ]
+    assert "signatures cannot be verified: no network" in done.err
+
+
+def test_a_list_or_bundle_of_endless_size_is_not_fetched(shop: Shop) -> None:
+    """No list of checksums has megabytes: it is refused by the size GitHub states."""
+    shop.release(shop.assets(sums=b"#" * (5 << 20)))
+    assert "is larger than" in refused(shop, "--download-only").err
+    assert shop.downloads() == []
+
+
+@pytest.mark.parametrize("name", ["tiny-1.2.3.zip", "con.tar.gz", "tiny~1.tar.gz"])
+def test_an_archive_of_another_kind_or_an_unfit_name_is_refused(shop: Shop, name: str) -> None:
+    """Chosen by a pattern of the user's: no gzip by name, a device of Windows, characters that mean something."""
+    shop.release(shop.assets(name=name))
+    done = refused(shop, "--download-only", "--asset-pattern", name)
+    assert name in done.err
+
+
 def test_allowing_the_unsigned_does_not_allow_the_wrongly_signed(shop: Shop) -> None:
     """A bundle that is there and does not hold is refused whatever was allowed."""
     archive = packed(wheels())
