@@ -69,7 +69,7 @@ def verify(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Verify:
         "repository": "o/r",
     }
     patient = functools.partial(HttpClient, sleep=scene.sleep)
-    monkeypatch.setattr("hephaestus.consumer.verification.HttpClient", patient)
+    monkeypatch.setattr("hephaestus.consumer.services.HttpClient", patient)
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     monkeypatch.delenv("HEPHAESTUS_RELEASE_REPOSITORY", raising=False)
 

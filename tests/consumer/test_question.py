@@ -38,6 +38,7 @@ def test_targets_are_told_apart(tmp_path: Path) -> None:
     wheel.touch()
     (tmp_path / "a==1").touch()
     assert read_target("tiny==1.0") == Pinned(name="tiny", version=Version("1.0"))
+    assert read_target("Tiny_Project==v1.0") == Pinned(name="tiny-project", version=Version("1.0"))
     assert read_target(str(tmp_path / "a==1")) == tmp_path / "a==1"
     folder = Question.read([str(tmp_path)], expectation())
     assert (folder.folder, folder.text) == (tmp_path, str(tmp_path))

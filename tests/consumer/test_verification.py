@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 from consumer.conftest import Offline, Verify
+from consumer.test_forgeries import as_attestation
 from stages.releases import IDENTITY, SDIST, WHEEL
 from stages.standins import ARCHIVE, TAG, Scene
 from stages.test_verify import spoil
 
 from hephaestus.cli import app
 from hephaestus.release.directory import ReleaseDirectory
+from hephaestus.standins.index import StoredFile, views
+from hephaestus.standins.sigstore import CarelessSigner
 
 PINNED = "tiny-project==1.2.3"
 RELEASE = f"release {TAG}"
@@ -100,6 +103,35 @@ def test_an_empty_provenance_fails(page: Any, public: Scene, verify: Verify, mon
     assert code == 1
     for file in (WHEEL, SDIST):
         assert f"FAIL   pypi      attestation of {file}: the provenance is empty: it holds no attestation" in out
+
+
+def test_another_kind_of_attestation_is_passed_over(
+    public: Scene, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SLSA provenance is told and not looked at beside an attestation that says who published; alone it fails."""
+    token = public.standins.serving.issuer.token(IDENTITY, "sigstore")
+    signer = CarelessSigner(public.standins.serving.sigstore, token, version=1)
+    slsa = as_attestation(signer.attest({"predicateType": "https://slsa.dev/provenance/v1", "subject": []}))
+    honest = views.provenance
+    more = {"attestations": [slsa]}
+
+    def both(file: StoredFile) -> dict[str, Any]:
+        told = honest(file)
+        return {**told, "attestation_bundles": [*told["attestation_bundles"], more]}
+
+    monkeypatch.setattr(views, "provenance", both)
+    code, out, _ = verify(PINNED)
+    told = f"attestation of {WHEEL}: another kind of attestation, not looked at: https://slsa.dev/provenance/v1"
+    assert f"ABSENT pypi      {told}" in out
+    assert code == 0
+    monkeypatch.setattr(views, "provenance", lambda _file: {"attestation_bundles": [more]})
+    code, out, _ = verify(PINNED)
+    assert f"ABSENT pypi      attestation of {WHEEL}: none of them says who published the file" in out
+    assert code == 1
+    monkeypatch.setattr(views, "provenance", lambda _file: {"attestation_bundles": [{"attestations": [[], {}, "x"]}]})
+    code, out, _ = verify(PINNED)
+    assert f"FAIL   signature attestation of {WHEEL}: it is no PEP 740 attestation" in out
+    assert code == 1
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,10 @@ def verify(
 
     from hephaestus.consumer.expectation import Expectation
     from hephaestus.consumer.question import Question, report, summary
+    from hephaestus.consumer.services import Services
     from hephaestus.consumer.trust import Trust
     from hephaestus.consumer.verdict import holds
-    from hephaestus.consumer.verification import Services, Verification
+    from hephaestus.consumer.verification import Verification
     from hephaestus.report.terminal import Terminal
 
     terminal = Terminal(stage="verify")

@@ -7,7 +7,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import InvalidVersion, Version
 
 from hephaestus import DISTRIBUTION_NAME
@@ -76,7 +82,7 @@ def read_target(text: str) -> Pinned | Path:
     if not _NAME.match(name.strip()):
         raise TargetRefused(target=text, problem=f"{name.strip()!r} is no name of a project")
     try:
-        return Pinned(name=name.strip(), version=Version(version))
+        return Pinned(name=canonicalize_name(name.strip()), version=Version(version))
     except InvalidVersion as error:
         raise TargetRefused(target=text, problem=f"{version!r} is no exact version") from error
 

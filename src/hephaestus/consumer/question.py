@@ -84,21 +84,21 @@ class Question:
 
     def answered(self, verification: Verification) -> list[Verdict]:
         """Every fact, looked at now; raises TargetRefused where the disk does not let us."""
-        if self.pinned is not None:
-            return verification.project(self.pinned)
         with self._readable():
+            if self.pinned is not None:
+                return verification.project(self.pinned)
             if self.folder is not None:
                 return verification.folder(self.folder)
             if self.files:
                 return verification.files(self.files, bundle=self.bundle)
-        return verification.release(self.expectation.tag)
+            return verification.release(self.expectation.tag)
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise TargetRefused(target=self.text, problem=f"it cannot be read ({error})") from error
+            raise TargetRefused(target=self.text, problem=f"the disk does not let us ({error})") from error
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:

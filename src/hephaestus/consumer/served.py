@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,16 @@ from hephaestus.services.index import IndexClient, IndexFile, UploadPlan
 from hephaestus.services.releases import AssetReport, Release
 from hephaestus.services.transfer import Progress
 
-__all__ = ["FLAG", "YANKED", "asset_verdicts", "attestations_in", "fetched", "index_verdicts", "release_verdict"]
+__all__ = [
+    "FLAG",
+    "YANKED",
+    "asset_verdicts",
+    "attestations_in",
+    "fetched",
+    "index_verdicts",
+    "predicate_of",
+    "release_verdict",
+]
 
 YANKED = "it is yanked"
 FLAG = "its pre-release flag"
@@ -54,6 +65,15 @@ def attestations_in(provenance: Mapping[str, Any]) -> list[Any]:
         if isinstance(bundle, dict) and isinstance(bundle.get("attestations"), list)
         for attestation in bundle["attestations"]
     ]
+
+
+def predicate_of(attestation: Any) -> str:
+    """What kind of attestation it says it is (its predicate's type), unverified; empty where it cannot be told."""
+    try:
+        statement = json.loads(base64.b64decode(attestation["envelope"]["statement"], validate=True))
+        return str(statement["predicateType"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def release_verdict(release: Release | None, tag: str, *, prerelease: bool) -> Verdict:
