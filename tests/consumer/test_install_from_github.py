@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from consumer.shop import ARCHIVE, NEED, TAG, TINY, Shop, installed, packed, sha256, wheels
+from stages.releases import IDENTITY
 from stages.served import Thing
 
 from hephaestus.consumer.cache import MARKER
@@ -260,6 +261,25 @@ def test_tags_that_are_no_versions_are_passed_over(shop: Shop) -> None:
     assert (done.code, done.data["release"]) == (0, "v1.2.3"), done
 
 
+def test_memory_does_not_grow_with_the_archive(shop: Shop) -> None:
+    """48 MiB are fetched, hashed, verified, unpacked and, the second time, held against their digests in half of it."""
+    import tracemalloc
+
+    shop.release(shop.assets())
+    assert shop.install("--download-only").code == 0  # what is imported on the way is not counted
+    archive = packed({f"p{number}-1.0-py3-none-any.whl": os.urandom(12 << 20) for number in range(4)})
+    bundle = shop.bundle(archive, identity=replace(IDENTITY, ref="refs/tags/v1.2.4"))
+    shop.release(shop.assets(archive, name="tiny-1.2.4-wheelhouse.tar.gz", bundle=bundle), tag="v1.2.4")
+    del archive
+    tracemalloc.start()
+    try:
+        for _ in range(2):
+            assert shop.install("--download-only").code == 0
+        assert tracemalloc.get_traced_memory()[1] < 24 << 20
+    finally:
+        tracemalloc.stop()
+
+
 def test_what_is_odd_but_harmless_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token of no known shape, an inventory that old clients read: a warning each, and it goes on."""
     monkeypatch.setenv("HEPHAESTUS_SIGSTORE_INVENTORY", "inventory.json")
@@ -416,8 +436,6 @@ def test_pip_arguments_are_handed_on(shop: Shop, pip_venv: Path) -> None:
 
 def test_another_identity_may_be_named(shop: Shop) -> None:
     """--workflow, and --sigstore-identity with the tag's place left open: any one of several."""
-    from stages.releases import IDENTITY
-
     archive = packed(wheels())
     other = replace(IDENTITY, workflow="release.yml")
     shop.release(shop.assets(archive, bundle=shop.bundle(archive, identity=other)))
