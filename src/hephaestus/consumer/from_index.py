@@ -5,15 +5,12 @@ Test PyPI is never a resolver's index: anyone may register any name there (facts
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urldefrag
 
 from packaging.utils import canonicalize_name
@@ -27,6 +24,7 @@ from hephaestus.consumer.origins import Served
 from hephaestus.consumer.outcome import FetchedFile, Outcome
 from hephaestus.consumer.pip_errors import Tampered
 from hephaestus.consumer.refusals import DigestsDisagree, InstallFailed, ReleaseMissing
+from hephaestus.consumer.served import attestations_in, predicate_of
 from hephaestus.consumer.target import Target
 from hephaestus.consumer.trust import Claim
 from hephaestus.consumer.wheels import Interpreter, fitting_wheel, same_version
@@ -147,7 +145,9 @@ def _attested(installation: Installation, client: IndexClient, chosen: _Chosen, 
     """At least one attestation of the publication, and every one of them holds: the public verifier asks for none."""
     file, proofs = chosen.file, installation.proofs
     proofs.holds(file.filename, f"{wheel.stat().st_size} bytes, sha256 {chosen.sha256}")
-    attestations = list(_attestations(client.provenance(file) or {}))
+    # Of what cannot be read it cannot be told that it is of another kind: it counts, and fails by name.
+    served = attestations_in(client.provenance(file) or {})
+    attestations = [one for one in served if predicate_of(one) in ("", _PUBLISH)]
     if not attestations:
         looked = file.provenance or f"a provenance address on {installation.options.index_url}{chosen.project.name}/"
         proofs.lacks(file.filename, lacks="attestation", looked=looked)
@@ -159,24 +159,6 @@ def _attested(installation: Installation, client: IndexClient, chosen: _Chosen, 
             path.write_text(json.dumps(attestation), encoding="utf-8")
         claims.append(Claim(file=wheel, kind="attestation", proof=path, name=file.filename, sha256=chosen.sha256))
     proofs.signed(file.filename, claims, tag=chosen.tag)
-
-
-def _attestations(provenance: Mapping[str, Any]) -> Iterator[Any]:
-    """Those that say the file was published; what cannot be read counts as one, so that it is refused by name."""
-    bundles = provenance.get("attestation_bundles")
-    for bundle in bundles if isinstance(bundles, list) else ():
-        found = bundle.get("attestations") if isinstance(bundle, dict) else None
-        for attestation in found if isinstance(found, list) else [bundle]:
-            if _predicate(attestation) in ("", _PUBLISH):
-                yield attestation
-
-
-def _predicate(attestation: Any) -> str:
-    try:
-        statement = json.loads(base64.b64decode(attestation["envelope"]["statement"], validate=True))
-        return str(statement["predicateType"])
-    except (KeyError, TypeError, ValueError, binascii.Error):
-        return ""
 
 
 def _install(installation: Installation, chosen: _Chosen, target: Target, private: Path) -> Attempt:
