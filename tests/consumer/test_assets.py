@@ -1,83 +1,88 @@
-"""Which archive of a release is installed: the default one, or that of the target the Python is."""
+"""Which assets are chosen: by pattern, in the API's order, and never one with an unfit name."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-import pytest
-from packaging.tags import platform_tags
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import Version
 
-from hephaestus.consumer.assets import choose
+from hephaestus.consumer.assets import choose, version_of_tag
 from hephaestus.consumer.options import InstallOptions
-from hephaestus.consumer.wheels import Interpreter
-from hephaestus.release.targets import read_targets
+from hephaestus.consumer.refusals import AssetMissing
+from hephaestus.consumer.wheels import pinned_requirements
+from hephaestus.release.extraction import ArchiveRefused
+from hephaestus.release.names import unfit_member_name
 from hephaestus.services.releases import Asset, Release
 
-#: Every platform tag of this machine that can be a target's, the closest first.
-HERE = [target.platform for target in read_targets([f"3.12-{tag}" for tag in platform_tags()])[0]]
-DEFAULT = "tiny-1.0-wheelhouse.tar.gz"
-PYTHON = Interpreter(wanted="", executable=sys.executable, version="3.12.4", name="CPython")
+OPTIONS = InstallOptions(destination=Path("/nowhere"))
+ARCHIVE = "tiny-1.2.3-wheelhouse.tar.gz"
 
 
-def release(*names: str) -> Release:
-    """A release of assets by name, in this order."""
+def release(*names: str, broken: tuple[str, ...] = ()) -> Release:
+    """A release that holds assets of these names."""
     assets = tuple(
-        Asset(id=number, name=name, size=1, uploaded=True, sha256=None, url=f"https://example.org/{number}")
+        Asset(id=number, name=name, size=1, uploaded=name not in broken, sha256=None, url="https://x")
         for number, name in enumerate(names)
     )
     return Release(
-        id=1,
-        tag="v1.0",
-        name="",
-        notes="",
-        draft=False,
-        prerelease=False,
-        immutable=True,
-        url="https://example.org",
+        id=1, tag="v1.2.3", name="", notes="", draft=False, prerelease=False, immutable=False, url="https://x",
         assets=assets,
-    )
+    )  # fmt: skip
 
 
-def chosen(*targets: str, interpreter: Interpreter | None = PYTHON, **options: str) -> str:
-    """The archive chosen among the default one, listed last, and those of the targets."""
-    names = [f"tiny-1.0-wheels-{target}.tar.gz{end}" for target in targets for end in (".sha256", "", ".sigstore.json")]
-    asked = InstallOptions(destination=Path("unused"), **options)  # type: ignore[arg-type]
-    return choose(release(*names, DEFAULT), asked, interpreter=interpreter).archive.name
+def test_the_list_beside_the_archive_goes_before_the_pattern() -> None:
+    """Of two lists that match, the one that is named after the archive; SHA256SUMS as well."""
+    chosen = choose(release("a-wheelhouse.sha256", f"{ARCHIVE}.sha256", ARCHIVE, "SHA256SUMS"), OPTIONS)
+    assert [asset.name for asset in chosen.manifests] == [f"{ARCHIVE}.sha256", "SHA256SUMS"]
 
 
-def test_the_archive_of_the_closest_target_goes_first() -> None:
-    """Same series, a platform this machine accepts, the newest of them; each part decides."""
-    far, near = HERE[-1], HERE[0]
-    assert chosen(f"3.12-{far}", "3.12-win_ia64", f"3.12-{near}") == f"tiny-1.0-wheels-3.12-{near}.tar.gz"
-    assert chosen(f"3.12.2-{near}", f"3.12-{near}") == f"tiny-1.0-wheels-3.12.2-{near}.tar.gz"
-    assert chosen(f"3.12.5-{near}", f"3.12-{near}") == f"tiny-1.0-wheels-3.12-{near}.tar.gz"
+def test_the_bundle_beside_the_archive_goes_before_the_pattern() -> None:
+    """The modern name before the old one, both before whatever else matches."""
+    names = ["x-wheelhouse.sigstore", f"{ARCHIVE}.sigstore", f"{ARCHIVE}.sigstore.json", ARCHIVE]
+    for expected in (f"{ARCHIVE}.sigstore.json", f"{ARCHIVE}.sigstore", "x-wheelhouse.sigstore"):
+        bundle = choose(release(*names), OPTIONS).bundle
+        assert bundle is not None
+        assert bundle.name == expected
+        names.remove(expected)
+    assert choose(release(*names), OPTIONS).bundle is None
 
 
-@pytest.mark.parametrize(
-    "targets", [(), (f"3.13-{HERE[0]}",), ("3.12-musllinux_1_99_riscv64",), (f"3.12.5-{HERE[0]}",)]
+def test_the_rest_of_a_broken_upload_is_no_asset() -> None:
+    """What GitHub lists but never got whole is passed over."""
+    other = "tiny-1.2.4-wheelhouse.tar.gz"
+    assert choose(release(ARCHIVE, other, broken=(ARCHIVE,)), OPTIONS).archive.name == other
+
+
+@given(
+    st.lists(st.text(min_size=1) | st.sampled_from([ARCHIVE, f"{ARCHIVE}.sha256", "x-wheelhouse.tar.gz"]), unique=True)
 )
-def test_without_a_target_for_this_python_the_default_is_taken(targets: tuple[str, ...]) -> None:
-    """Another series, another platform, a later patch release only."""
-    assert chosen(*targets) == DEFAULT
+def test_any_names_are_chosen_from_or_refused(names: list[str]) -> None:
+    """Whatever a release holds: the first fit archive that matches, or a refusal that says why."""
+    try:
+        chosen = choose(release(*names), OPTIONS)
+    except (AssetMissing, ArchiveRefused):
+        return
+    matching = [name for name in names if "wheelhouse" in name and name.endswith(".tar.gz")]
+    assert chosen.archive.name == matching[0]
+    assert unfit_member_name(chosen.archive.name) is None
 
 
-def test_a_pattern_of_the_users_own_and_no_python_mean_what_they_say() -> None:
-    """--asset-pattern decides alone, and a download for nobody in particular takes the default."""
-    target = f"3.12-{HERE[0]}"
-    assert chosen(target, interpreter=None) == DEFAULT
-    assert chosen(target, asset_pattern="tiny*-wheelhouse.tar.gz") == DEFAULT
-    other = "3.13-win_amd64"
-    assert chosen(target, other, asset_pattern=f"*-wheels-{other}.tar.gz") == f"tiny-1.0-wheels-{other}.tar.gz"
+@given(st.text())
+def test_any_tag_is_a_version_or_none(tag: str) -> None:
+    """No tag breaks the choice of the latest."""
+    found = version_of_tag(tag)
+    assert found is None or isinstance(found, Version)
 
 
-def test_the_lists_and_the_bundle_are_of_the_chosen_archive() -> None:
-    """What is verified is what is installed: the target's own checksum and bundle, not the default's."""
-    archive = f"tiny-1.0-wheels-3.12-{HERE[0]}.tar.gz"
-    ends = ("", ".sha256", ".sigstore.json")
-    names = [f"{name}{end}" for name in (DEFAULT, archive) for end in ends]
-    found = choose(release(*names), InstallOptions(destination=Path("unused")), interpreter=PYTHON)
-    assert found.archive.name == archive
-    assert [one.name for one in found.manifests] == [f"{archive}.sha256"]
-    assert found.bundle is not None
-    assert found.bundle.name == f"{archive}.sigstore.json"
+def test_requirements_hold_every_wheel_of_a_distribution() -> None:
+    """Two wheels of one version are two hashes of one line; names and versions are normalized."""
+    digest = "sha256:" + "0" * 64
+    files = {
+        "Need_It-1.0.0-cp311-cp311-win_amd64.whl": digest,
+        "need_it-1.0.0-py3-none-any.whl": digest,
+        "a-2-py3-none-any.whl": digest,
+    }
+    lines = pinned_requirements(files).splitlines()
+    assert lines == [f"a==2 --hash={digest}", f"need-it==1.0.0 --hash={digest} --hash={digest}"]
