@@ -24,6 +24,7 @@ LONGER: frozenset[str] = frozenset()
 MAKERS = (
     "hephaestus.worlds.hosting",
     "hephaestus.worlds.opening",
+    "hephaestus.worlds.private",
     "hephaestus.worlds.publish",
     "hephaestus.worlds.rehearsal",
 )

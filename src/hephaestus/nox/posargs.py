@@ -33,10 +33,14 @@ class HelpAsked(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a run is asked for: ``faults`` go to the stand-ins, ``boundary`` to this process."""
+    """What a run is asked for: ``faults`` go to the stand-ins, ``boundary`` to this process.
+
+    ``index`` names the private index of a publish; empty where it goes to the public ones.
+    """
 
     options: Options
     publish: bool = False
+    index: str = ""
     keep_world: bool = False
     faults: tuple[str, ...] = ()
     boundary: BoundaryFault | None = None
@@ -62,6 +66,12 @@ def parse(words: Sequence[str], *, environ: Mapping[str, str], invoked_from: Pat
         if stage not in {*STAGES, "*"}:
             raise UsageError(problem=f"--redo={stage}: no such stage; the stages are {', '.join(STAGES)}")
     publish = given.publish or environ.get("HEPHAESTUS_PUBLISH") == "1"
+    if given.index is not None and not given.index:
+        raise UsageError(problem="--index takes the name of a configured index")
+    if given.index and not publish:
+        raise UsageError(problem=f"--index {given.index} says where a publish goes; it needs --publish")
+    # The variable alone starts nothing: a rehearsal goes to stand-ins, whatever a shell's profile sets.
+    index = given.index or (environ.get("HEPHAESTUS_INDEX", "") if publish else "")
     boundary, faults = _faults(given.fault)
     if publish and (given.fault or given.keep_world):
         raise UsageError(problem="--fault and --keep-world belong to a rehearsal; they cannot be published")
@@ -76,6 +86,7 @@ def parse(words: Sequence[str], *, environ: Mapping[str, str], invoked_from: Pat
             keep_work=given.keep_work,
         ),
         publish=publish,
+        index=index,
         keep_world=given.keep_world,
         faults=faults,
         boundary=boundary,
@@ -110,6 +121,9 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--publish", action="store_true", help="act on the real services instead of the stand-ins")
+    parser.add_argument(
+        "--index", metavar="NAME", help="with --publish: the private index of that name instead of the public ones"
+    )
     parser.add_argument(
         "--redo",
         nargs="?",

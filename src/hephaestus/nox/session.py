@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hephaestus.stages.runner import Outcome
     from hephaestus.stages.stage import Stage
     from hephaestus.worlds.opening import Opened
+    from hephaestus.worlds.private import PrivateTarget
 
 __all__ = ["IncompleteError", "finish", "run"]
 
@@ -47,17 +48,20 @@ def run(session: nox.Session, make: Callable[[], Stage]) -> None:
     from hephaestus.report.annotations import annotate
 
     stage = make()
+    target: PrivateTarget | None = None
     _quiet()
     try:
         refuse_unreal(session, stage.name)
         request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
         boundary.arm(request.boundary)
-        outcome = _staged(session, stage, read_project(Path.cwd()), request)
+        project = read_project(Path.cwd())
+        target = _target(project, request)
+        outcome = _staged(session, stage, project, request, target)
     except HelpAsked as asked:
         session.skip(f"\n{asked}")
     except ReleaseError as error:
         annotate(stage.name, error)
-        session.error(_message(stage.name, error))
+        session.error(_message(stage.name, error, target))
     if outcome.state != "done":
         session.skip(f"{stage.name}: {outcome.reason}")
 
@@ -68,22 +72,27 @@ def finish(session: nox.Session) -> None:
     from hephaestus.release.project import read_project
     from hephaestus.report import summary
 
+    target: PrivateTarget | None = None
     try:
         request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
         project = read_project(Path.cwd())
+        target = _target(project, request)
         directory = _root(project, request).directory(project.version)
-        told = summary.summarize(project, directory, world="publish" if request.publish else "rehearsal")
+        world = target.label if target is not None else "publish" if request.publish else "rehearsal"
+        told = summary.summarize(project, directory, world=world, target=target)
         if told["next"]:
             raise IncompleteError(stages=[stage["stage"] for stage in told["stages"] if stage["state"] != "done"])
         summary.write(told, directory)
     except HelpAsked as asked:
         session.skip(f"\n{asked}")
     except ReleaseError as error:
-        session.error(_message("release", error))
+        session.error(_message("release", error, target))
     sys.stderr.write(summary.render(told))
 
 
-def _staged(session: nox.Session, stage: Stage, project: Project, request: Request) -> Outcome:
+def _staged(
+    session: nox.Session, stage: Stage, project: Project, request: Request, target: PrivateTarget | None
+) -> Outcome:
     from hephaestus.nox.environment import provision
     from hephaestus.release.source import read_source
     from hephaestus.report import summary
@@ -106,7 +115,7 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
             announce=terminal.command,
         )
         try:
-            opened = _open(project, root, stage.name, request, source=source, work=work)
+            opened = _open(project, root, stage.name, request, target, source=source, work=work)
             terminal.began(project, opened.world)
             context = Context(
                 project=project,
@@ -121,7 +130,7 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
             try:
                 outcome = run_stage(stage, context, recorder=environment)
             except ReleaseError as error:
-                _tell_failure(project, opened, stage.name, error)
+                _tell_failure(project, opened, stage.name, error, target)
                 raise
         finally:
             if request.options.keep_work:
@@ -132,7 +141,7 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
         if outcome.state == "done" or (
             outcome.state == "skipped" and not summary.current(opened.directory, stage.name)
         ):
-            told = summary.summarize(project, opened.directory, world=opened.world.label)
+            told = summary.summarize(project, opened.directory, world=opened.world.label, target=target)
             summary.write(told, opened.directory)
         if request.publish:
             hand_over(stage.name, project, opened.directory, reason=outcome.reason, environ=os.environ)
@@ -140,11 +149,30 @@ def _staged(session: nox.Session, stage: Stage, project: Project, request: Reque
 
 
 def _open(
-    project: Project, root: ReleaseRoot, stage: str, request: Request, *, source: Source | None, work: Path
+    project: Project,
+    root: ReleaseRoot,
+    stage: str,
+    request: Request,
+    target: PrivateTarget | None,
+    *,
+    source: Source | None,
+    work: Path,
 ) -> Opened:
     from hephaestus.worlds.opening import open_publish, open_rehearsal
+    from hephaestus.worlds.private import open_private
     from hephaestus.worlds.publish import consent
 
+    if target is not None:
+        return open_private(
+            project,
+            root,
+            target=target,
+            stage=stage,
+            source=source,
+            consent=consent(option=request.publish, environ=os.environ),
+            environ=os.environ,
+            state=work,
+        )
     if request.publish:
         return open_publish(
             project,
@@ -166,13 +194,17 @@ def _open(
     )
 
 
-def _tell_failure(project: Project, opened: Opened, stage: str, error: ReleaseError) -> None:
+def _tell_failure(
+    project: Project, opened: Opened, stage: str, error: ReleaseError, target: PrivateTarget | None
+) -> None:
     """Write the failure into summary.json and say where the release stands."""
     from hephaestus.release.receipts import ReceiptError
     from hephaestus.report import summary
 
     try:
-        told = summary.summarize(project, opened.directory, world=opened.world.label, failed=(stage, error))
+        told = summary.summarize(
+            project, opened.directory, world=opened.world.label, target=target, failed=(stage, error)
+        )
     except ReceiptError:
         return  # the receipts cannot be read, which is what the error itself is about
     summary.write(told, opened.directory)
@@ -185,11 +217,18 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def _target(project: Project, request: Request) -> PrivateTarget | None:
+    """The private index that is asked for, by name; None for the public ones. Raises UnknownIndexError."""
+    from hephaestus.worlds.private import private_target
+
+    return private_target(project, request.index) if request.index else None
+
+
 def _root(project: Project, request: Request) -> ReleaseRoot:
     from hephaestus.worlds.job import read_job
     from hephaestus.worlds.opening import release_root
 
-    if request.publish:
+    if request.publish and not request.index:
         read_job(os.environ, project=project)  # refuses outside its workflow, before a folder is made
     return release_root(project, rehearsal=not request.publish)
 
@@ -226,8 +265,10 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _message(stage: str, error: ReleaseError) -> str:
+def _message(stage: str, error: ReleaseError, target: PrivateTarget | None) -> str:
     from hephaestus.toolchain.redaction import redact
 
     text = str(error)
+    if target is not None and target.options not in text:
+        text += f"\n  with: every `nox` command of a release to {target.name} ends in `{target.options}`"
     return redact(text if text.startswith(f"{stage}:") else f"{stage}: {text}")

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.indexes import IndexConfig, index_problems
 from hephaestus.release.targets import Target, read_targets
 
 __all__ = ["BuildConfig", "CheckConfig", "Config", "ConfigurationError", "SmokeConfig", "WheelhouseConfig"]
 
 _PREFIX = "tool.hephaestus.release"
+#: Marks a field that holds tables by names of the project's own; its value is their kind.
+_TABLES = "tables"
 
 
 class ConfigurationError(ReleaseError):
@@ -102,6 +105,7 @@ class Config:
     check: CheckConfig = field(default_factory=CheckConfig)
     smoke: SmokeConfig = field(default_factory=SmokeConfig)
     wheelhouse: WheelhouseConfig = field(default_factory=WheelhouseConfig)
+    indexes: Mapping[str, IndexConfig] = field(default_factory=dict, metadata={_TABLES: IndexConfig})
 
     @classmethod
     def read(cls, table: Mapping[str, Any]) -> Config:
@@ -125,6 +129,10 @@ class Config:
             raise ConfigurationError(field=f"{_PREFIX}.wheelhouse.default", problem=problem)
         if config.check.size_budget <= 0:
             raise ConfigurationError(field=f"{_PREFIX}.check.size-budget", problem="must be a number of bytes above 0")
+        for name, index in config.indexes.items():
+            for key, problem in index_problems(name, index):
+                dotted = ".".join(filter(None, (_PREFIX, "indexes", name, key)))
+                raise ConfigurationError(field=dotted, problem=problem)
         return config
 
 
@@ -133,14 +141,29 @@ _Table = TypeVar("_Table")
 
 def _read(kind: type[_Table], table: Mapping[str, Any], path: str) -> _Table:
     defaults = kind()
-    known = {entry.name.replace("_", "-"): entry.name for entry in fields(kind)}  # type: ignore[arg-type]
+    known = {entry.name.replace("_", "-"): entry for entry in fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for key, value in table.items():
         dotted = f"{path}.{key}"
         if key not in known:
             raise ConfigurationError(field=dotted, problem=f"is unknown; known here: {', '.join(sorted(known))}")
-        values[known[key]] = _value(getattr(defaults, known[key]), value, dotted)
+        name, one = known[key].name, known[key].metadata.get(_TABLES)
+        values[name] = _tables(one, value, dotted) if one else _value(getattr(defaults, name), value, dotted)
     return kind(**values)
+
+
+def _tables(kind: type[_Table], value: Any, dotted: str) -> dict[str, _Table]:
+    """Tables of one kind by names of the project's own."""
+    found = {}
+    for name, table in _mapping(value, dotted).items():
+        found[name] = _read(kind, _mapping(table, f"{dotted}.{name}"), f"{dotted}.{name}")
+    return found
+
+
+def _mapping(value: Any, dotted: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(field=dotted, problem="must be a table")
+    return value
 
 
 def _value(default: Any, value: Any, dotted: str) -> Any:
@@ -153,9 +176,7 @@ def _value(default: Any, value: Any, dotted: str) -> Any:
             kind = {bool: "true or false", int: "a whole number", str: "a string"}[type(default)]
             raise ConfigurationError(field=dotted, problem=f"must be {kind}")
         return value
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(field=dotted, problem="must be a table")
-    return _read(type(default), value, dotted)
+    return _read(type(default), _mapping(value, dotted), dotted)
 
 
 def _one_of(value: str, choices: tuple[str, ...], dotted: str) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hephaestus.release.directory import STAGES, ReleaseDirectory
 from hephaestus.release.errors import ReleaseError
@@ -16,14 +16,23 @@ from hephaestus.release.receipts import Receipt
 from hephaestus.report.terminal import human_size
 from hephaestus.toolchain.redaction import redact
 
+if TYPE_CHECKING:
+    from hephaestus.worlds.private import PrivateTarget
+
 __all__ = ["brief", "current", "render", "summarize", "write"]
 
 
 def summarize(
-    project: Project, directory: ReleaseDirectory, *, world: str, failed: tuple[str, ReleaseError] | None = None
+    project: Project,
+    directory: ReleaseDirectory,
+    *,
+    world: str,
+    target: PrivateTarget | None = None,
+    failed: tuple[str, ReleaseError] | None = None,
 ) -> dict[str, Any]:
     """Everything the receipts say, as JSON data (schema 1).
 
+    A receipt of another world says nothing about this one. ``target`` is the private index it goes to.
     ``failed`` is a stage that has just ended badly and its error; failures told earlier are kept from
     ``summary.json`` until their stage leaves a newer receipt. Raises ReceiptError.
     """
@@ -31,7 +40,7 @@ def summarize(
     manifest = directory.manifest()
     failures = {
         stage: told
-        for stage, told in _told(directory).items()
+        for stage, told in _told(directory, world=world).items()
         if stage not in receipts or str(told.get("at", "")) > receipts[stage].started
     }
     if failed is not None:
@@ -42,9 +51,16 @@ def summarize(
             "why": redact(error.why),
             "next": redact(error.next_step),
         }
-    stages: list[dict[str, Any]] = [_stage(stage, receipts.get(stage), manifest, failures) for stage in STAGES]
+    stages: list[dict[str, Any]] = [
+        _stage(stage, receipts.get(stage), manifest, failures, world=world) for stage in STAGES
+    ]
+    receipts = {stage: receipt for stage, receipt in receipts.items() if receipt.world == world}
+    left_out = target.left_out if target is not None else {}
     for told in stages:
-        if told["state"] == "not done" and (reason := _left_out(told["stage"], project, receipts)):
+        reason = left_out.get(told["stage"], "")
+        if not reason and target is None and told["state"] == "not done":
+            reason = _left_out(told["stage"], project, receipts)
+        if reason:
             told.update(state="left out", reason=reason)
     build = receipts.get("build")
     files = [
@@ -52,19 +68,21 @@ def summarize(
         for path, digest in manifest.items()
     ]
     missing = [stage["stage"] for stage in stages if stage["state"] not in _SETTLED]
+    end = f" {target.options}" if target is not None else ""
     return {
         "schema": 1,
         "project": project.normalized,
         "version": project.version,
         "tag": project.tag,
         "world": world,
+        **({"index": target.name} if target is not None else {}),
         "commit": build.commit if build is not None else "",
         "dirty": build.dirty if build is not None else False,
         "files": files,
         "services": {stage: dict(receipts[stage].evidence) for stage in _SERVICES if stage in receipts},
         "stages": stages,
         "failures": failures,
-        "next": f"nox -s {missing[0]}" if missing else "",
+        "next": f"nox -s {missing[0]}{end}" if missing else "",
     }
 
 
@@ -99,7 +117,7 @@ def render(summary: Mapping[str, Any], *, with_next: bool = True) -> str:
     ]
     lines += [f"  {file['sha256']}  {human_size(file['size']):>9}  {file['path']}" for file in summary["files"]]
     lines.append("")
-    for stage, label in _SERVICES.items():
+    for stage, label in _services(summary).items():
         lines.append(f"  {label:10} {_state(summary, stage)}")
     lines.append("")
     lines += [
@@ -117,7 +135,7 @@ def brief(summary: Mapping[str, Any]) -> str:
     """Where the release stands, after a failure: what is done, what the services have, the next command."""
     done = [stage["stage"] for stage in summary["stages"] if stage["state"] == "done"]
     open_ = [stage["stage"] for stage in summary["stages"] if stage["state"] not in _SETTLED]
-    services = [f"{label} {_state(summary, stage)}" for stage, label in _SERVICES.items()]
+    services = [f"{label} {_state(summary, stage)}" for stage, label in _services(summary).items()]
     return "\n".join(
         [
             f"  {summary['project']} {summary['version']}: {'; '.join(services)}",
@@ -144,6 +162,11 @@ def current(directory: ReleaseDirectory, stage: str) -> bool:
         return False
 
 
+def _services(summary: Mapping[str, Any]) -> dict[str, str]:
+    """The services a release is shown against: a private index alone, or the public ones and GitHub."""
+    return {"upload-pypi": str(summary["index"])} if "index" in summary else dict(_SERVICES)
+
+
 def _state(summary: Mapping[str, Any], stage: str) -> str:
     evidence = summary["services"].get(stage)
     if stage in summary["failures"]:
@@ -153,24 +176,26 @@ def _state(summary: Mapping[str, Any], stage: str) -> str:
     return str(evidence.get("state", "done"))
 
 
-def _told(directory: ReleaseDirectory) -> dict[str, Any]:
-    """The failures an earlier run wrote down; a summary that cannot be read told nothing."""
+def _told(directory: ReleaseDirectory, *, world: str) -> dict[str, Any]:
+    """The failures an earlier run in this world wrote down; a summary that cannot be read told nothing."""
     try:
         told = json.loads((directory.path / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    failures = told.get("failures", {}) if isinstance(told, dict) else {}
+    failures = told.get("failures", {}) if isinstance(told, dict) and told.get("world") == world else {}
     return failures if isinstance(failures, dict) else {}
 
 
 def _stage(
-    stage: str, receipt: Receipt | None, manifest: Mapping[str, str], failures: Mapping[str, Any]
+    stage: str, receipt: Receipt | None, manifest: Mapping[str, str], failures: Mapping[str, Any], *, world: str
 ) -> dict[str, Any]:
     """One stage: ``done``, ``failed``, ``stale`` (done, but for other bytes than there are now) or ``not done``."""
     if stage in failures:
         return {"stage": stage, "state": "failed", "seconds": 0.0}
     if receipt is None:
         return {"stage": stage, "state": "not done", "seconds": 0.0}
+    if receipt.world != world:
+        return {"stage": stage, "state": "not done", "seconds": 0.0, "reason": f"its receipt is of {receipt.world}"}
     current = all(manifest.get(path) == digest for path, digest in receipt.inputs.items())
     state = "done" if current else "stale"
     return {"stage": stage, "state": state, "seconds": receipt.seconds, "started": receipt.started}

@@ -40,7 +40,8 @@ class Terminal:
         """The stage's first line: what is released, in which world, as whom."""
         assumed = " (assumed)" if world.publisher.assumed else ""
         name = f"{project.name} {project.version}"
-        self._line(f"{self._stage}: {name}, {world.label} as {world.publisher.repository}{assumed}")
+        identity = f" as {world.publisher.repository}{assumed}" if world.policy.signed else ""
+        self._line(f"{self._stage}: {name}, {world.label}{identity}")
 
     def step(self, text: str) -> None:
         """One step of the stage."""

@@ -141,9 +141,10 @@ class UnexpectedStatus(ServiceError):
 
 
 class RedirectRefused(ServiceError):
-    """Raised when a service sends us elsewhere and following would be wrong."""
+    """Raised when a service sends us elsewhere and following would be wrong; ``location`` is fit to be shown."""
 
     def __init__(self, *, url: str, location: str) -> None:
+        self.location = displayed(location)
         super().__init__(
             url=url,
             what=f"{displayed(url)} redirects to {displayed(location) or 'nowhere'}, which is not followed",

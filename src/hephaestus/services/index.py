@@ -8,16 +8,26 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from hephaestus.services.address import Address
-from hephaestus.services.errors import AnswerInvalid, RateLimited, ServiceDown, ServiceError, Unreachable
-from hephaestus.services.http import HttpClient, Redirects
+from hephaestus.services.errors import (
+    AnswerInvalid,
+    RateLimited,
+    RedirectRefused,
+    ServiceDown,
+    ServiceError,
+    UnexpectedStatus,
+    Unreachable,
+)
+from hephaestus.services.http import Answer, HttpClient, Redirects
 from hephaestus.services.plan import FileState, PlannedFile, UploadPlan, plan_upload
+from hephaestus.services.private import IndexTokenRefused
 from hephaestus.services.project import IndexFile, IndexProject, version_of
+from hephaestus.services.simple_html import HTML_MEDIA, read_html
 from hephaestus.services.transfer import Downloaded, Progress
 
 __all__ = [
@@ -33,6 +43,7 @@ __all__ = [
 ]
 
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
+_SIMPLE_OR_HTML = f"{_SIMPLE}, {HTML_MEDIA[1]};q=0.2, {HTML_MEDIA[0]};q=0.1"
 _INTEGRITY = "application/vnd.pypi.integrity.v1+json"
 # A cache between us and the index may hold a page for 10 minutes (facts: pypi, section 5).
 _FRESH = {"Cache-Control": "no-cache", "Pragma": "no-cache"}
@@ -75,8 +86,10 @@ class IndexClient:
     """Reads one index. ``simple_url`` is its root of project pages (``https://pypi.org/simple/``).
 
     ``json_url`` is the root of its legacy JSON API; when not given, it is derived where ``simple_url`` ends in
-    ``/simple``, and otherwise lag cannot be told from absence. ``authorization`` is a header's whole value for
-    private indexes, sent to the index's own origin only. Raises the errors of ``services.errors`` only.
+    ``/simple``, and otherwise (or when it is empty) lag cannot be told from absence. ``authorization`` is a header's
+    whole value for private indexes, sent to the index's own origin only. ``html``: its pages may be HTML (PEP 503),
+    and it may send us on to another index for what it does not have. Raises the errors of ``services.errors`` and
+    IndexTokenRefused.
     """
 
     def __init__(
@@ -86,26 +99,24 @@ class IndexClient:
         http: HttpClient,
         json_url: str | None = None,
         authorization: str | None = None,
+        html: bool = False,
     ) -> None:
         self._address = Address.parse(simple_url.rstrip("/"))
         self._simple = self._address.url
         derived = f"{self._simple.removesuffix('/simple')}/pypi" if self._simple.endswith("/simple") else None
-        self._json = json_url.rstrip("/") if json_url else derived
+        self._json = derived if json_url is None else json_url.rstrip("/") or None
         self._authorization = authorization
+        self._html = html
         self._http = http
 
     def project(self, name: str) -> IndexProject | None:
         """The project's page, past every cache; None when the index has no such project."""
         url = f"{self._simple}/{canonicalize_name(name)}/"
-        answer = self._http.request(
-            "GET",
-            url,
-            headers=self._headers(url, accept=_SIMPLE),
-            expect=(200, 404),
-            redirects=Redirects.SAME_ORIGIN,
-        )
-        if answer.status == 404:
+        answer = self._page(url, name)
+        if answer is None or answer.status == 404:
             return None
+        if self._html and answer.headers.get("content-type", "").partition(";")[0].strip().lower() in HTML_MEDIA:
+            return read_html(answer.text, name=name, url=answer.url)
         project = IndexProject.read(
             answer.json(media=(_SIMPLE,)),
             url=answer.url,
@@ -114,6 +125,28 @@ class IndexClient:
         if project.name != canonicalize_name(name):
             raise AnswerInvalid(url=answer.url, defect=f"it is about {project.name!r}, not {name!r}")
         return project
+
+    def _page(self, url: str, name: str) -> Answer | None:
+        """The answer for a project's page; None where the index sends us to another one's page of the project."""
+        accept = _SIMPLE_OR_HTML if self._html else _SIMPLE
+        try:
+            return self._http.request(
+                "GET",
+                url,
+                headers=self._headers(url, accept=accept),
+                expect=(200, 404),
+                redirects=Redirects.SAME_ORIGIN,
+            )
+        except RedirectRefused as error:
+            there = urlsplit(error.location)
+            elsewhere = there.hostname != self._address.host and there.path.rstrip("/").rpartition("/")[2]
+            if self._html and elsewhere and canonicalize_name(elsewhere) == canonicalize_name(name):
+                return None
+            raise
+        except UnexpectedStatus as error:
+            if self._authorization is not None and error.status in (401, 403):
+                raise IndexTokenRefused(url=url, status=error.status, body=error.body) from error
+            raise
 
     def release_files(self, name: str, version: Version | str) -> tuple[IndexFile, ...]:
         """The files of one version; none when there is no such project or version."""

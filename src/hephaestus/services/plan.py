@@ -95,8 +95,17 @@ class UploadPlan:
         return tuple(file for file in self.files if file.state is state)
 
 
-def plan_upload(local: Mapping[str, str], remote: IndexProject | None, version: Version | str) -> UploadPlan:
-    """Compare ``local`` (file name to sha256, hex) with the index's page of the project (None: no such project)."""
+def plan_upload(
+    local: Mapping[str, str],
+    remote: IndexProject | None,
+    version: Version | str,
+    *,
+    days: int | None = COMPLETION_DAYS,
+) -> UploadPlan:
+    """Compare ``local`` (file name to sha256, hex) with the index's page of the project (None: no such project).
+
+    ``days``: how long after its first file the index takes further ones; None: for ever.
+    """
     wanted = Version(str(version))
     there = () if remote is None else remote.files
     ours = () if remote is None else remote.release_files(wanted)
@@ -110,7 +119,7 @@ def plan_upload(local: Mapping[str, str], remote: IndexProject | None, version: 
             for filename, sha256 in sorted(local.items())
         ),
         foreign=tuple(file for file in ours if file.filename not in local),
-        deadline=min(times) + timedelta(days=COMPLETION_DAYS) if times else None,
+        deadline=min(times) + timedelta(days=days) if times and days is not None else None,
     )
 
 

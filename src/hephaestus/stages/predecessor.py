@@ -13,9 +13,11 @@ from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.publication_diff import PublicationDifference, compare_wheels
 from hephaestus.services import USER_AGENT
 from hephaestus.services.http import HttpClient
-from hephaestus.services.index import IndexClient, IndexFile
+from hephaestus.services.index import IndexFile
 from hephaestus.services.patience import Patience
+from hephaestus.stages.indexes import index_client
 from hephaestus.stages.stage import Context
+from hephaestus.worlds.world import Index
 
 __all__ = ["Publication", "last_publication"]
 
@@ -50,16 +52,16 @@ class Publication:
 def last_publication(context: Context, wheels: Iterable[Path], *, index: str = "pypi") -> Publication:
     """Compare this release's wheel with the last one on ``index``; whatever goes wrong is a warning."""
     ours = list(wheels)
+    place = context.world.indexes[index]
     try:
-        return _compared(context, ours, index=index)
+        return _compared(context, ours, place, index=place.name)
     except ReleaseError as error:
-        return Publication(state="not compared", warnings=(_warning(index, error.what),))
+        return Publication(state="not compared", warnings=(_warning(place.name, error.what),))
 
 
-def _compared(context: Context, wheels: list[Path], *, index: str) -> Publication:
+def _compared(context: Context, wheels: list[Path], place: Index, *, index: str) -> Publication:
     with HttpClient(user_agent=USER_AGENT, patience=_PATIENCE) as http:
-        place = context.world.indexes[index]
-        client = IndexClient(place.simple_url, http=http, json_url=place.json_url)
+        client = index_client(place, http)
         project = client.project(context.project.normalized)
         files = project.files if project is not None else ()
         version = _last(files, before=Version(context.project.version))

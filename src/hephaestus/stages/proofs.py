@@ -12,9 +12,12 @@ __all__ = ["distributions", "outputs_of", "unproven"]
 
 
 def outputs_of(context: Context, stage: str, *, below: str = "") -> dict[str, str]:
-    """What ``stage`` put out, by path and digest, optionally only below one folder; empty without a receipt."""
+    """What ``stage`` put out, by path and digest, optionally only below one folder.
+
+    Empty without a receipt, and for a stage that policy leaves out: what another world left is no part of this one.
+    """
     receipt = context.directory.receipt(stage)
-    if receipt is None:
+    if receipt is None or stage in context.world.policy.left_out:
         return {}
     return {path: digest for path, digest in receipt.outputs.items() if path.startswith(below)}
 
@@ -25,7 +28,11 @@ def distributions(context: Context) -> dict[str, str]:
 
 
 def unproven(context: Context, stages: Iterable[str]) -> list[Finding]:
-    """Hold each stage's receipt against the files as they are now: it must exist, and be about these very bytes."""
+    """Hold each stage's receipt against the files as they are now: it must exist, and be about these very bytes.
+
+    Stages that policy leaves out have none to show.
+    """
+    stages = [stage for stage in stages if stage not in context.world.policy.left_out]
     findings: list[Finding] = []
     manifest = context.directory.manifest()
     for stage in stages:

@@ -43,7 +43,7 @@ def promoted(context: Context) -> bool:
 def required_indexes(context: Context) -> tuple[str, ...]:
     """The indexes without which the release is not complete."""
     wanted = []
-    if context.world.policy.testpypi is TestPyPIPolicy.REQUIRED:
+    if context.world.policy.testpypi is TestPyPIPolicy.REQUIRED and "testpypi" in context.world.indexes:
         wanted.append("testpypi")
     if promoted(context):
         wanted.append("pypi")
@@ -64,7 +64,7 @@ def index_states(context: Context, names: tuple[str, ...]) -> dict[str, IndexSta
         files = () if remote is None else remote.release_files(context.project.version)
         states[name] = IndexState(
             index=name,
-            plan=plan_upload(local, remote, context.project.version),
+            plan=plan_upload(local, remote, context.project.version, days=context.world.indexes[name].completion_days),
             yanked=tuple(file.filename for file in files if file.yanked is not False),
             status="active" if remote is None else remote.status,
         )

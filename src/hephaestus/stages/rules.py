@@ -34,7 +34,8 @@ def all_findings(context: Context, *, descriptions: bool) -> list[Finding]:
         classifiers=frozenset(answer["classifiers"]),
         limits=Limits(file=max(budget, Limits().file)),
     )
-    return findings + _unrendered(answer["unrendered"]) + _over_budget(paths, budget)
+    held = [finding for finding in findings if finding.code not in context.world.policy.waived]
+    return held + _unrendered(answer["unrendered"]) + _over_budget(paths, budget)
 
 
 def _descriptions(paths: Sequence[Path]) -> Iterator[dict[str, str | None]]:

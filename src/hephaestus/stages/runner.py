@@ -47,7 +47,7 @@ def run_stage(stage: Stage, context: Context, *, recorder: Recorder, clock: Call
     for line in context.directory.recover():
         context.narrator.warn(line)
     redo_missing = own_missing(stage, context)
-    if reason := stage.exempt(context):
+    if reason := context.world.policy.left_out.get(stage.name) or stage.exempt(context):
         return Outcome(stage=stage.name, state="exempt", reason=reason)
     inputs = stage.inputs(context)
     key = stage_key(stage, context, inputs)

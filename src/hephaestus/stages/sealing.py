@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.versions import next_version
 from hephaestus.services.errors import ServiceError
-from hephaestus.services.index import IndexClient
-from hephaestus.stages.indexes import http_client
+from hephaestus.stages.indexes import http_client, index_client
 from hephaestus.stages.stage import Context
 from hephaestus.worlds.world import Index, TestPyPIPolicy
 
@@ -71,7 +70,7 @@ class Seals:
 def ask_index(index: Index, name: str, version: str) -> dict[str, str]:
     """Ask the index's own simple JSON, past every cache. Raises ServiceError."""
     with http_client() as http:
-        files = IndexClient(index.simple_url, http=http).release_files(name, version)
+        files = index_client(index, http).release_files(name, version)
     return {file.filename: f"sha256:{file.sha256}" if file.sha256 else _UNKNOWN for file in files}
 
 
@@ -84,12 +83,12 @@ def inquire(context: Context, *, ask: Ask = ask_index) -> Seals:
     unanswered: dict[str, ReleaseError] = {}
     for name, index in context.world.indexes.items():
         try:
-            files[name] = dict(ask(index, context.project.normalized, context.project.version))
+            files[index.name] = dict(ask(index, context.project.normalized, context.project.version))
         except ServiceError as error:
             if name == "testpypi" and context.world.policy.testpypi is TestPyPIPolicy.OPTIONAL:
                 context.narrator.warn(f"{name} does not answer; passed over because the policy makes it optional")
                 continue
-            unanswered[name] = error
+            unanswered[index.name] = error
     return Seals(files=files, unanswered=unanswered)
 
 

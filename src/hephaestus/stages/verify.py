@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from hephaestus.stages.verification import Proof, bundle_of, verify
 __all__ = ["NotVerifiedError", "VerifyStage"]
 
 #: Subjects of the lines that stand for a service which did not answer.
-_WHOLE = ("index", "attestations", "releases")
+_WHOLE = ("index", "attestations", "files", "releases")
 
 
 class NotVerifiedError(ReleaseError):
@@ -77,14 +77,16 @@ class VerifyStage(Stage):
         for line in lines:
             context.narrator.step(line.text())
         if any(line.state is not State.PASS for line in lines):
-            raise NotVerifiedError(lines=lines, next_step=_way_on(lines))
+            roles = {index.name: role for role, index in context.world.indexes.items()}
+            raise NotVerifiedError(lines=lines, next_step=_way_on(lines, roles))
         return Evidence(data={"state": "complete", "lines": [asdict(line) for line in lines]})
 
     def _served(self, context: Context) -> list[Verdict]:
         lines: list[Verdict] = []
         for name, state in index_states(context, required_indexes(context)).items():
-            lines += _index_lines(name, state)
-        return [*lines, *self._github(context)]
+            lines += _index_lines(context.world.indexes[name].name, state)
+        announced = "github-release" not in context.world.policy.left_out
+        return [*lines, *(self._github(context) if announced else ())]
 
     def _github(self, context: Context) -> Iterable[Verdict]:
         tag = context.project.tag
@@ -120,19 +122,25 @@ class VerifyStage(Stage):
             if bundle in signed:
                 proof = Proof(file=here / path, proof=here / bundle, kind="bundle")
                 claims.append(("bundles", proof.proof.name, proof))
-        absent = [] if claims else [Verdict(place="bundles", subject="Sigstore bundles", state=State.ABSENT)]
+        absent = (
+            []
+            if claims or not context.world.policy.signed
+            else [Verdict(place="bundles", subject="Sigstore bundles", state=State.ABSENT)]
+        )
         return claims, absent
 
     def _attestations(self, context: Context) -> tuple[list[tuple[str, str, Proof]], list[Verdict]]:
-        """What the indexes serve of our files, fetched: their bytes, and at least one attestation each.
+        """What the indexes serve of our files, fetched: their bytes, and at least one attestation each if any are due.
 
         pypi-attestations passes on none (facts: sigstore, section 4).
         """
         claims: list[tuple[str, str, Proof]] = []
         lines: list[Verdict] = []
-        for index in required_indexes(context):
+        signed = context.world.policy.signed
+        for role in required_indexes(context):
+            index = context.world.indexes[role].name
             try:
-                with asking(context, index) as client:
+                with asking(context, role) as client:
                     for file in client.release_files(context.project.normalized, context.project.version):
                         local = context.directory.dist / file.filename
                         if not local.is_file():
@@ -143,21 +151,25 @@ class VerifyStage(Stage):
                             wrong = fetched(client, file, target, place=index)
                             lines += [wrong] if wrong is not None else []
                             target.unlink(missing_ok=True)
-                        found = attestations_in(client.provenance(file) or {})
+                        found = attestations_in(client.provenance(file) or {}) if signed else []
                         subject = f"attestation of {file.filename}"
-                        if not found:
+                        if signed and not found:
                             lines.append(Verdict(place=index, subject=subject, state=State.ABSENT))
                         for number, attestation in enumerate(found):
                             path = context.work / index / f"{file.filename}.{number}.attestation"
                             path.write_text(json.dumps(attestation), encoding="utf-8")
                             claims.append((index, subject, Proof(file=local, proof=path, kind="attestation")))
             except ServiceError as error:
-                lines.append(Verdict(place=index, subject="attestations", state=State.FAIL, reason=error.what))
+                subject = "attestations" if signed else "files"
+                lines.append(Verdict(place=index, subject=subject, state=State.FAIL, reason=error.what))
         return claims, lines
 
 
-def _way_on(lines: Iterable[Verdict]) -> str:
-    """The next command for the worst trouble there is: what a rerun mends, and what none can."""
+def _way_on(lines: Iterable[Verdict], roles: Mapping[str, str]) -> str:
+    """The next command for the worst trouble there is: what a rerun mends, and what none can.
+
+    ``roles`` tells for the name of an index which one it is in the chain.
+    """
     bad = [line for line in lines if line.state is not State.PASS]
     failed = [line for line in bad if line.state is State.FAIL]
     if any(line.reason == YANKED for line in failed):
@@ -175,7 +187,7 @@ def _way_on(lines: Iterable[Verdict]) -> str:
     if failed:
         return "find out who put there what is not ours, and promote nothing; then release a new version"
     absent = [line.place for line in bad if line.place != "github"]
-    first = f"upload-{absent[0]}" if absent else "github-release"
+    first = f"upload-{roles.get(absent[0], absent[0])}" if absent else "github-release"
     return f"`nox -s {first}`, then `nox -s release`: it goes on where it stopped"
 
 

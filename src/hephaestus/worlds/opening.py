@@ -68,11 +68,12 @@ class TestPyPIVariableError(ReleaseError):
 class NothingBuiltError(ReleaseError):
     """Raised when a stage is asked to act on a version that has never been built here."""
 
-    def __init__(self, *, version: str, directory: str) -> None:
+    def __init__(self, *, version: str, directory: str, options: str = "") -> None:
+        end = f" {options}" if options else ""
         super().__init__(
             what=f"{version} has not been built: there is no {directory}/",
             why="a stage never makes its own inputs; build opens the release",
-            next_step="`nox -s build`, or `nox -s release` for the whole chain",
+            next_step=f"`nox -s build{end}`, or `nox -s release{end}` for the whole chain",
         )
 
 

@@ -76,7 +76,9 @@ class Policy:
     """What is allowed in this world, and how patient it is.
 
     ``propagation_seconds``: how long an index may take to show a file (facts: pypi, section 5: 30 minutes);
-    ``poll_seconds``: how often it is asked meanwhile.
+    ``poll_seconds``: how often it is asked meanwhile. ``left_out``: the stages that have no part in a release here,
+    each with the reason; what they would have made is asked of nobody. ``waived``: codes of index rules that do not
+    hold for the indexes of this world.
     """
 
     dirty: DirtyPolicy
@@ -86,23 +88,45 @@ class Policy:
     reproducible: Reproducibility = Reproducibility.AUTO
     propagation_seconds: float = 1800.0
     poll_seconds: float = 5.0
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    waived: frozenset[str] = frozenset()
+
+    @property
+    def signed(self) -> bool:
+        """Whether distributions carry signatures and attestations in this world."""
+        return "sign" not in self.left_out
 
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
     """A package index: where it is written to and where it is read from.
 
-    ``name`` is ours (``testpypi``, ``pypi``); ``repository`` is what twine is told (``--repository``);
-    ``simple_url`` ends with ``/simple/``; ``json_url`` is the base of the JSON API (``<json_url>/NAME/json``);
-    ``environment`` is the GitHub environment of the Trusted Publisher.
+    ``name`` is ours (``testpypi``, ``pypi``, or a configured one); ``repository`` is what twine is told
+    (``--repository``); ``simple_url`` is the root of the simple pages and ends with a slash; ``json_url`` is the base
+    of the JSON API (``<json_url>/NAME/json``), empty where there is none; ``environment`` is the GitHub environment of
+    the Trusted Publisher.
+
+    An index that is entered with a token: ``upload_url`` is told to twine in place of ``repository``,
+    ``authorization`` is the header that reads its pages (in no repr), ``token_variable`` says where the token came
+    from; its pages may be HTML (``html``), and a release may be completed at any time (``completion_days`` None).
     """
 
     name: str
     repository: str
     simple_url: str
     json_url: str
-    audience: str
-    environment: str
+    audience: str = ""
+    environment: str = ""
+    upload_url: str = ""
+    authorization: str = field(default="", repr=False)
+    token_variable: str = ""
+    html: bool = False
+    completion_days: int | None = 14
+
+    @property
+    def target(self) -> tuple[str, ...]:
+        """How twine is told where to upload to."""
+        return ("--repository-url", self.upload_url) if self.upload_url else ("--repository", self.repository)
 
     @classmethod
     def at(cls, base: str, *, name: str, environment: str) -> Index:
