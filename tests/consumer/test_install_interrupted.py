@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from consumer.shop import ARCHIVE, NEED, TINY, Shop, installed, packed, wheels
+from consumer.shop import ARCHIVE, NEED, TINY, Shop, installed, packed, sha256, wheels
 
 from hephaestus.consumer.cache import MARKER, Unpacked
 from hephaestus.standins.http import Request, Response
@@ -117,6 +117,38 @@ def test_a_cut_connection_is_gone_on_with(shop: Shop, monkeypatch: pytest.Monkey
     shop.before = cut
     assert shop.install("--download-only").code == 0
     assert cuts == []
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o777])
+def test_what_an_earlier_run_has_fetched_is_gone_on_with(shop: Shop, mode: int) -> None:
+    """Half of the archive lies there with its ETag: only the rest is asked for; not from a folder others write to."""
+    archive = packed(wheels())
+    shop.release(shop.assets(archive))
+    half = len(archive) // 2
+    rests = shop.cache / ".hephaestus-rest"
+    rests.mkdir(parents=True)
+    rests.chmod(mode)
+    (rests / f"{sha256(archive)}.part").write_bytes(archive[:half])
+    (rests / f"{sha256(archive)}.part.etag").write_text('"one"')
+    if mode == 0o700:
+        (rests / "of-another-file.part").write_bytes(b"x")
+    asked: list[str | None] = []
+
+    def storage(request: Request) -> Response | None:
+        if not request.path.startswith("/objects/") or shop.downloads()[-1] != ARCHIVE:
+            return None
+        asked.append(request.headers.get("range"))
+        if "range" not in request.headers:
+            return Response(body=archive, headers={"ETag": '"one"'})
+        span = f"bytes {half}-{len(archive) - 1}/{len(archive)}"
+        return Response(status=206, body=archive[half:], headers={"ETag": '"one"', "Content-Range": span})
+
+    shop.before = storage
+    done = shop.install("--download-only")
+    assert (done.code, asked) == (0, [f"bytes={half}-" if mode == 0o700 else None]), done
+    assert (shop.cache / ARCHIVE).read_bytes() == archive
+    if mode == 0o700:
+        assert shop.left() == KEPT
 
 
 @pytest.mark.parametrize("answer", [Response(wire="reset"), Response(status=503), Response(status=502)])

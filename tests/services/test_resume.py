@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hephaestus.services import errors
 from hephaestus.services.http import HttpClient
 from hephaestus.services.patience import Patience
+from hephaestus.services.transfer import Rest
 
 CONTENT = bytes(range(256)) * 4000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -162,6 +163,90 @@ def test_patience_ends_and_leaves_nothing(line, client, tmp_path) -> None:
         client.download(line(wire), tmp_path / "file", sha256=DIGEST)
     assert len(wire.requests) == 4
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def rest(tmp_path) -> Rest:
+    """Where a broken download leaves what has arrived."""
+    (tmp_path / "rests").mkdir()
+    return Rest(path=tmp_path / "rests" / "x.part")
+
+
+def left(rest: Rest) -> list[str]:
+    """What lies there."""
+    return sorted(path.name for path in rest.path.parent.iterdir())
+
+
+def test_another_run_goes_on_where_the_first_ended(line, client, tmp_path, rest) -> None:
+    """All attempts cut: what has arrived stays with its ETag, the next call asks for the rest only; then it is gone."""
+    wire = Line(plan=[1000, 1000, 1000, 1000])
+    url = line(wire)
+    with pytest.raises(errors.Unreachable):
+        client.download(url, tmp_path / "file", sha256=DIGEST, rest=rest)
+    assert left(rest) == ["x.part", "x.part.etag"]
+    assert rest.path.stat().st_size == 4000
+    assert client.download(url, tmp_path / "file", sha256=DIGEST, rest=rest).size == len(CONTENT)
+    assert wire.requests[4]["range"] == "bytes=4000-"
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert left(rest) == []
+
+
+def test_a_file_that_changed_between_two_runs_is_fetched_anew(line, client, tmp_path, rest) -> None:
+    """The ETag of then is not the one of now: the server sends all of it."""
+    rest.path.write_bytes(b"x" * 5000)
+    rest.note.write_text('"then"')
+    wire = Line(plan=[])
+    assert client.download(line(wire), tmp_path / "file", sha256=DIGEST, rest=rest).size == len(CONTENT)
+    assert (wire.requests[0]["if-range"], len(wire.requests), left(rest)) == ('"then"', 1, [])
+
+
+def test_a_rest_of_other_bytes_never_gets_into_the_file(line, client, tmp_path, rest) -> None:
+    """Damaged or planted, under the right ETag: the digest tells, and the whole is fetched once more."""
+    rest.path.write_bytes(b"x" * 5000)
+    rest.note.write_text('"one"')
+    wire = Line(plan=[])
+    assert client.download(line(wire), tmp_path / "file", sha256=DIGEST, rest=rest).size == len(CONTENT)
+    assert [("range" in request) for request in wire.requests] == [True, False]
+    assert left(rest) == []
+
+
+@pytest.mark.parametrize("note", [None, "", "one", 'W/"one"', '"o"ne"', '"one"\r\nX: y', '"\xfc"'])
+def test_a_rest_without_a_usable_etag_is_dropped(line, client, tmp_path, rest, note) -> None:
+    """Missing, weak, malformed or with a line break in it: it never becomes a header."""
+    rest.path.write_bytes(CONTENT[:5000])
+    if note is not None:
+        rest.note.write_text(note, encoding="utf-8", newline="")
+    wire = Line(plan=[])
+    assert client.download(line(wire), tmp_path / "file", sha256=DIGEST, rest=rest).size == len(CONTENT)
+    assert ("range" in wire.requests[0], left(rest)) == (False, [])
+
+
+def test_a_link_in_the_rests_place_is_not_followed(line, client, tmp_path, rest) -> None:
+    """What it leads to stays as it is."""
+    (tmp_path / "mine").write_bytes(b"mine")
+    rest.path.symlink_to(tmp_path / "mine")
+    rest.note.write_text('"one"')
+    assert client.download(line(Line(plan=[])), tmp_path / "file", sha256=DIGEST, rest=rest).size == len(CONTENT)
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("size", [len(CONTENT), len(CONTENT) + 1])
+def test_a_rest_that_is_no_rest_is_begun_anew(line, client, tmp_path, rest, size) -> None:
+    """As many bytes as the whole, or more: nothing is left to ask for."""
+    rest.path.write_bytes((CONTENT + b"x")[:size])
+    rest.note.write_text('"one"')
+    wire = Line(plan=[])
+    got = client.download(line(wire), tmp_path / "file", sha256=DIGEST, size=len(CONTENT), rest=rest)
+    assert (got.sha256, "range" in wire.requests[0], left(rest)) == (DIGEST, False, [])
+
+
+def test_what_is_not_the_promised_file_leaves_no_rest(line, client, tmp_path, rest) -> None:
+    """Other bytes to the end: thrown away, not kept for next time; without a promised digest nothing is kept at all."""
+    with pytest.raises(errors.DownloadMismatch):
+        client.download(line(Line(plan=[])), tmp_path / "file", sha256="0" * 64, rest=rest)
+    with pytest.raises(errors.Unreachable):
+        client.download(line(Line(plan=[1000] * 9)), tmp_path / "file", rest=rest)
+    assert (left(rest), (tmp_path / "file").exists()) == ([], False)
 
 
 def test_what_grows_beyond_its_size_is_stopped(line, client, tmp_path) -> None:

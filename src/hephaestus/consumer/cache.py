@@ -6,9 +6,12 @@ then it is renamed into place. Only a folder that bears our marker is ever remov
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +24,7 @@ from hephaestus.release.archive import Member
 from hephaestus.release.boundary import boundary
 from hephaestus.release.files import place
 from hephaestus.release.manifest import digest_of
+from hephaestus.services.transfer import Rest
 
 __all__ = ["MARKER", "Unpacked", "WheelhouseCache", "storage_failures"]
 
@@ -28,6 +32,7 @@ __all__ = ["MARKER", "Unpacked", "WheelhouseCache", "storage_failures"]
 MARKER = ".hephaestus-wheelhouse.json"
 
 _PRIVATE = ".hephaestus-incoming-"
+_RESTS = ".hephaestus-rest"
 _LOCK = ".hephaestus.lock"
 _STORAGE = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR,
@@ -126,8 +131,28 @@ class WheelhouseCache:
                 yield private
             finally:
                 shutil.rmtree(private, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    (self.folder / _RESTS).rmdir()  # stays while something is in it
         finally:
             lock.release()
+
+    def rest(self, sha256: str) -> Rest | None:
+        """Where a download of that digest (hex) leaves what has arrived when it breaks off; rests of others go.
+
+        None without a digest, and where the folder for it is there but not ours alone.
+        """
+        folder = self.folder / _RESTS
+        with storage_failures(self.folder):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            told = folder.lstat()
+            alone = os.name != "posix" or (told.st_uid == os.geteuid() and not told.st_mode & 0o077)
+            if not sha256 or not stat.S_ISDIR(told.st_mode) or not alone:
+                return None
+            rest = Rest(path=folder / f"{sha256}.part")
+            for path in folder.iterdir():
+                if path not in (rest.path, rest.note):
+                    path.unlink()
+        return rest
 
     def archive(self, name: str) -> Path:
         """Where the archive of that name is kept."""

@@ -133,6 +133,7 @@ class WheelhouseFetch:
             asset,
             target,
             sha256=expected or None,
+            rest=self.cache.rest(expected),
             progress=lambda done, total: self.narrator.progress(done, total, "bytes"),
         )
         boundary(f"downloaded {asset.name}")

@@ -25,7 +25,7 @@ from hephaestus.services.refusals import (
     translated,
 )
 from hephaestus.services.releases import Asset, AssetReport, Release, check_asset, check_notes, field
-from hephaestus.services.transfer import Downloaded, FileBody, Progress, sha256_of
+from hephaestus.services.transfer import Downloaded, FileBody, Progress, Rest, sha256_of
 
 __all__ = ["AssetProgress", "GitHubClient"]
 
@@ -124,9 +124,15 @@ class GitHubClient:
         return field(answer.json(), "status", str, url=answer.url) in ("ahead", "identical")
 
     def download(
-        self, asset: Asset, target: Path, *, sha256: str | None = None, progress: Progress | None = None
+        self,
+        asset: Asset,
+        target: Path,
+        *,
+        sha256: str | None = None,
+        progress: Progress | None = None,
+        rest: Rest | None = None,
     ) -> Downloaded:
-        """Download an asset; size and digest are checked (``sha256``, else what the API says)."""
+        """Download an asset; size and digest are checked (``sha256``, else what the API says). See HttpClient."""
         try:
             return self._http.download(
                 f"{self._api}/releases/assets/{asset.id}",
@@ -136,6 +142,7 @@ class GitHubClient:
                 size=asset.size,
                 progress=progress,
                 redirects=Redirects.ANONYMOUS,
+                rest=rest,
             )
         except UnexpectedStatus as error:
             action = f"download {asset.name}"

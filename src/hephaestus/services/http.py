@@ -29,7 +29,7 @@ from hephaestus.services.errors import (
     Unreachable,
 )
 from hephaestus.services.patience import Patience, Setback, judged
-from hephaestus.services.transfer import Arrival, Downloaded, FileBody, Progress, Promise
+from hephaestus.services.transfer import Arrival, Downloaded, FileBody, Progress, Promise, Rest
 
 if TYPE_CHECKING:
     import urllib3
@@ -163,15 +163,16 @@ class HttpClient:
         limit: int = 4096 * _CHUNK,
         progress: Progress | None = None,
         redirects: Redirects = Redirects.ANONYMOUS,
+        rest: Rest | None = None,
     ) -> Downloaded:
         """Stream ``url`` into ``target``, which appears (or is replaced) only when whole and as promised.
 
-        A transfer that is cut goes on where it ended, where the service allows it (see Arrival). ``sha256`` (hex) and
-        ``size`` (bytes) are checked when given; raises DownloadMismatch.
+        A transfer that is cut goes on where it ended, where the service allows it, in this call and with ``rest`` in a
+        later one (see Arrival). ``sha256`` (hex) and ``size`` (bytes) are checked when given; raises DownloadMismatch.
         """
         asked = {"Accept-Encoding": "identity", **(headers or {})}
         promise = Promise(limit=limit, sha256=sha256, size=size)
-        with Arrival(target, url=url, promise=promise, progress=progress) as arrival:
+        with Arrival(target, url=url, promise=promise, progress=progress, rest=rest) as arrival:
 
             def once() -> Downloaded:
                 with self._exchange("GET", url, {**asked, **arrival.wish()}, None, redirects) as (place, response):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hephaestus.services.errors import AnswerTooLarge, DownloadMismatch, FileNotWritten
 
-__all__ = ["Arrival", "Downloaded", "FileBody", "Progress", "Promise", "sha256_of"]
+__all__ = ["Arrival", "Downloaded", "FileBody", "Progress", "Promise", "Rest", "sha256_of"]
 
 Progress = Callable[[int, int], None]
 """Called with the bytes moved so far and the bytes in all (0 when not known)."""
@@ -20,6 +20,8 @@ Progress = Callable[[int, int], None]
 # One chunk has to leave within the connect timeout (a send's timeout counts for the whole of it): 64 KiB in 10 s
 # lets a line of 7 kB/s through, 1 MiB would need 105 kB/s.
 _CHUNK = 1 << 16
+# RFC 9110, section 8.8.3, in ASCII; a weak one (W/) names something alike, not these bytes.
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"\Z')
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/(?:[0-9]{1,18}|\*)\Z")
 
 
@@ -80,14 +82,44 @@ class Promise:
             raise DownloadMismatch(url=url, subject="its SHA-256", expected=self.sha256, actual=sha256)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """Where a download that breaks off leaves what has arrived, for the next run: ``path``, beside it the ETag.
+
+    ``path`` is in a folder that only we can write to, on the file system of the target.
+    """
+
+    path: Path
+
+    @property
+    def note(self) -> Path:
+        """Where the ETag stands."""
+        return self.path.with_name(f"{self.path.name}.etag")
+
+    def etag(self) -> str:
+        """The ETag of what is there; empty when nothing is there that could be gone on with."""
+        if not all(path.is_file() and not path.is_symlink() for path in (self.path, self.note)):
+            return ""
+        text = self.note.read_text(encoding="ascii", errors="replace")
+        return text if _STRONG_ETAG.match(text) else ""
+
+    def drop(self) -> None:
+        """Leave nothing."""
+        self.path.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+
 class Arrival:
     """A download while it arrives, over as many attempts as it takes. Close it: an unfinished rest is removed.
 
     An attempt that was cut is gone on with where it ended, when the service names its bytes by a strong ETag: with
     ``If-Range`` it sends the rest only if the file is still the same, else all of it (RFC 9110, section 13.1.5).
+    With ``rest`` a broken download is gone on with in another process too, where a SHA-256 was promised.
     """
 
-    def __init__(self, target: Path, *, url: str, promise: Promise, progress: Progress | None) -> None:
+    def __init__(
+        self, target: Path, *, url: str, promise: Promise, progress: Progress | None, rest: Rest | None = None
+    ) -> None:
         self._target = target
         self._url = url
         self._promise = promise
@@ -97,13 +129,38 @@ class Arrival:
         self._arrived = 0
         self._etag = ""
         self._continued = False
+        self._rest = rest if promise.sha256 is not None else None
+        if self._rest is not None:
+            self._resume(self._rest)
 
     def __enter__(self) -> Arrival:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._partial is not None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        worthless = error is None or isinstance(error, DownloadMismatch | AnswerTooLarge | FileNotWritten)
+        if self._rest is not None and (worthless or not self._etag):
+            self._rest.drop()
+        if self._rest is None and self._partial is not None:
             self._partial.unlink(missing_ok=True)
+
+    def _resume(self, rest: Rest) -> None:
+        """Take over what an earlier process left; it was not read to its end, so the digest has the last word."""
+        self._partial = rest.path
+        try:
+            etag = rest.etag()
+            if not etag:
+                rest.drop()
+                return
+            with rest.path.open("rb") as stream:
+                while chunk := stream.read(1 << 20):
+                    self._digest.update(chunk)
+                    self._arrived += len(chunk)
+        except OSError as error:
+            cause = error.strerror or str(error)
+            raise FileNotWritten(url=self._url, path=str(rest.path), cause=cause) from error
+        self._etag = etag
+        if self._promise.size is not None and self._arrived >= self._promise.size:
+            self.forget()
 
     def wish(self) -> dict[str, str]:
         """What the next request asks for: the rest, where one can be told."""
@@ -134,7 +191,8 @@ class Arrival:
         if not partial:
             self.forget()
             etag = headers.get("etag", "")
-            self._etag = "" if etag.startswith("W/") or headers.get("accept-ranges") == "none" else etag
+            strong = _STRONG_ETAG.match(etag) and headers.get("accept-ranges") != "none"
+            self._etag = etag if strong else ""
         announced = headers.get("content-length", "")
         total = self._promise.size or (self._arrived + int(announced) if announced.isdecimal() else 0)
         try:
@@ -159,7 +217,11 @@ class Arrival:
             handle, path = tempfile.mkstemp(dir=folder, prefix=f".{name[:64]}.", suffix=".part")
             os.close(handle)
             self._partial = Path(path)
-        with self._partial.open("r+b") as stream:
+        if self._rest is not None and not self._arrived:
+            self._rest.drop()
+            if self._etag:
+                self._rest.note.write_text(self._etag, encoding="ascii")
+        with self._partial.open("r+b" if self._partial.exists() else "xb") as stream:
             stream.truncate(self._arrived)
             stream.seek(self._arrived)
             for chunk in chunks:
