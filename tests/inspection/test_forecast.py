@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -350,3 +351,11 @@ def test_a_publish_from_here_is_told_as_it_would_be(tmp_path: Path) -> None:
     assert hindrances(project, environ=job, source=source) == ()
     (stopping,) = hindrances(project, environ={**job, "GITHUB_SHA": "f" * 40}, source=source)
     assert "this job runs on ffffffffffff" in stopping
+
+
+def test_what_the_policy_of_a_world_leaves_out_is_left_out(outside: Outside, tmp_path: Path) -> None:
+    """A world that has no part for a stage says so in its policy; the runner passes it over, and so does the plan."""
+    project = committed(tmp_path / "project", tag="v1.2.3")
+    policy = replace(policy_of(project, label="publish", environ={}), left_out={"smoke": "nothing to install from"})
+    told = by_name(foreseen(project, outside, policy=policy))
+    assert (told["smoke"].verdict, told["smoke"].why) == ("left out", ("nothing to install from",))

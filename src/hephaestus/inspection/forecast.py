@@ -175,7 +175,7 @@ def _foreseen(
     def verdict(verdict: str, *why: str) -> Foreseen:
         return Foreseen(stage=name, verdict=verdict, why=why)
 
-    if reason := stage.exempt(context):
+    if reason := context.world.policy.left_out.get(name) or stage.exempt(context):
         return verdict(LEFT_OUT, reason)
     before = [other for other in closure(name) if other != name]
     if name == "verify":

@@ -17,6 +17,7 @@ from hephaestus.services.github import GitHubClient
 from hephaestus.services.http import HttpClient
 from hephaestus.services.index import IndexClient
 from hephaestus.services.patience import Patience
+from hephaestus.stages.indexes import index_client
 from hephaestus.worlds.addresses import read_addresses
 from hephaestus.worlds.hosting import living_host
 from hephaestus.worlds.opening import configured_policy
@@ -65,8 +66,7 @@ class Places:
 
     def index(self, name: str, http: HttpClient) -> IndexClient:
         """A client of the index ``name``."""
-        index = self.indexes[name]
-        return IndexClient(index.simple_url, http=http, json_url=index.json_url)
+        return index_client(self.indexes[name], http)
 
     def releases(self, http: HttpClient) -> GitHubClient:
         """A client of the project's GitHub repository."""

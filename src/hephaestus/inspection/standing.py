@@ -159,7 +159,10 @@ def ask(project: Project, places: Places, expected: Expected, *, now: datetime) 
         release, trouble = (None, places.unnamed) if places.unnamed else _release(client, project.tag)
         if not expected.source and release is not None:
             expected = _from_github(client, release) or expected
-        indexes = {name: _index(places.index(name, http), name, project, expected, now=now) for name in places.indexes}
+        indexes = {
+            name: _index(places.index(name, http), name, project, expected, now=now, days=index.completion_days)
+            for name, index in places.indexes.items()
+        }
     hidden = not places.github.token and release is None
     github = GitHubStanding(state="no answer", trouble=trouble) if trouble else _github(release, expected)
     return Asked(
@@ -269,13 +272,15 @@ def _github(release: Release | None, expected: Expected) -> GitHubStanding:
     )
 
 
-def _index(client: IndexClient, name: str, project: Project, expected: Expected, *, now: datetime) -> IndexStanding:
+def _index(
+    client: IndexClient, name: str, project: Project, expected: Expected, *, now: datetime, days: int | None
+) -> IndexStanding:
     try:
         page = client.project(project.normalized)
         files = _files(client, page, project, expected)
     except ServiceError as error:
         return IndexStanding(index=name, trouble=error.what)
-    deadline = plan_upload(expected.files, page, project.version).deadline
+    deadline = plan_upload(expected.files, page, project.version, days=days).deadline
     return IndexStanding(
         index=name,
         files=files,
