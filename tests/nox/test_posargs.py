@@ -14,7 +14,7 @@ from hephaestus.release.directory import STAGES
 from hephaestus.stages.stage import Options
 
 WORDS = ("--redo", "--redo=check", "--fault", "kill:1", "trace:x", "pypi:503@2", "--from", "--tag", "v1", "--publish",
-         "--keep-world", "--keep-work", "--help", "-h", "--", "")  # fmt: skip
+         "--index", "--index=x", "--keep-world", "--keep-work", "--help", "-h", "--", "")  # fmt: skip
 
 
 def read(*words: str, publish: str | None = None, below: Path = Path("/somewhere")) -> Request:
@@ -99,6 +99,30 @@ def test_a_publish_by_variable_takes_no_fault_either(words: list[str]) -> None:
     """The variable is the same consent as the option: what belongs to a rehearsal is refused."""
     with pytest.raises(UsageError, match="belong to a rehearsal"):
         read(*words, publish="1")
+
+
+def test_an_index_is_the_target_of_a_publish() -> None:
+    """The option names it, the variable where there is no option; the option is the stronger one."""
+    assert read("--publish", "--index", "internal").index == "internal"
+    assert read("--publish").index == ""
+    environ = {"HEPHAESTUS_PUBLISH": "1", "HEPHAESTUS_INDEX": "theirs"}
+    assert parse([], environ=environ, invoked_from=Path()).index == "theirs"
+    assert parse(["--index=internal"], environ=environ, invoked_from=Path()).index == "internal"
+
+
+def test_an_index_publishes_nothing_by_itself() -> None:
+    """The option without --publish is refused; the variable in a shell's profile leaves a rehearsal a rehearsal."""
+    with pytest.raises(UsageError, match="--index internal says where a publish goes; it needs --publish"):
+        read("--index", "internal")
+    request = parse([], environ={"HEPHAESTUS_INDEX": "internal"}, invoked_from=Path())
+    assert (request.publish, request.index) == (False, "")
+
+
+@pytest.mark.parametrize("words", [["--publish", "--index", ""], ["--publish", "--index="], ["--index="]])
+def test_an_index_without_a_name_is_refused(words: list[str]) -> None:
+    """An empty name (a variable that was not set) never means the public indexes."""
+    with pytest.raises(UsageError, match="--index takes the name"):
+        read(*words)
 
 
 @pytest.mark.parametrize("word", ["--help", "-h"])

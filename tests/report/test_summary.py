@@ -14,8 +14,10 @@ from report.releases import project, released
 
 from hephaestus.release.directory import STAGES
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.indexes import IndexConfig
 from hephaestus.release.receipts import ReceiptError
 from hephaestus.report.summary import brief, render, summarize, write
+from hephaestus.worlds.private import PrivateTarget
 
 TOKEN = "pypi-" + "A" * 40
 ERROR = ReleaseError(what=f"the index refused {TOKEN}", why="it is read-only", next_step="nox -s upload-pypi")
@@ -146,6 +148,43 @@ class TestPolicy:
         )  # fmt: skip
         told = summarize(project(tmp_path), directory, world="rehearsal")
         assert states(told)["smoke"] == state
+
+
+class TestPrivateIndex:
+    """A release to a private index and one to the public ones never pass for each other."""
+
+    TARGET = PrivateTarget(name="internal", config=IndexConfig())
+
+    def test_it_is_whole_without_the_stages_that_have_no_part_in_it(self, tmp_path: Path) -> None:
+        """Five stages done, five left out with a reason: complete, shown against that index alone."""
+        stages = [stage for stage in STAGES if stage not in self.TARGET.left_out]
+        worlds: dict[str, Any] = {stage.replace("-", "_"): {"world": self.TARGET.label} for stage in stages}
+        directory = released(tmp_path, *stages, **worlds)
+        told = summarize(project(tmp_path), directory, world=self.TARGET.label, target=self.TARGET)
+        assert set(states(told).values()) == {"done", "left out"}
+        assert (told["next"], told["index"]) == ("", "internal")
+        text = render(told) + brief(told)
+        assert "  internal   done" in text
+        assert "  PyPI " not in text
+        assert "GitHub   " not in text
+        open_ = summarize(project(tmp_path), directory, world="publish")
+        assert set(states(open_).values()) == {"not done"}
+        assert (open_["next"], open_["services"], open_["commit"]) == ("nox -s build", {}, "")
+        assert "its receipt is of publish:internal" in render(open_)
+
+    def test_receipts_of_a_public_release_count_for_nothing(self, tmp_path: Path) -> None:
+        """The other way round: everything that has a part in it is open, with the command that goes there."""
+        directory = released(tmp_path)
+        told = summarize(project(tmp_path), directory, world=self.TARGET.label, target=self.TARGET)
+        assert set(states(told).values()) == {"not done", "left out"}
+        assert told["next"] == "nox -s build -- --publish --index internal"
+
+    def test_a_failure_of_another_world_is_none_of_this_one(self, tmp_path: Path) -> None:
+        """What failed on the way to the public indexes is not told of the private one."""
+        directory = released(tmp_path, "build")
+        write(summarize(project(tmp_path), directory, world="publish", failed=("sign", ERROR)), directory)
+        told = summarize(project(tmp_path), directory, world=self.TARGET.label, target=self.TARGET)
+        assert told["failures"] == {}
 
 
 class TestText:
