@@ -20,7 +20,7 @@ def main() -> int:
     """Answer."""
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
-        name = distribution.metadata["Name"]
+        name = distribution.metadata.get("Name")
         if name:
             found.setdefault(name, distribution.version)
     virtual = sys.prefix != sys.base_prefix
