@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
 import tomllib
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -16,7 +19,6 @@ from hephaestus.consumer.identity import Identity
 from hephaestus.consumer.trust import EXTRA, Claim, Trust, TrustRootError, VerificationUnavailable, install_command
 from hephaestus.consumer.verdict import State
 from hephaestus.standins.sigstore import CarelessSigner, Serving
-from hephaestus.toolchain.environment import WorkerError
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = Identity.of_tag("o/r", "v1.2.3")
@@ -158,8 +160,27 @@ def test_a_worker_without_an_answer_is_an_error(
     broken.write_text("#!/bin/sh\nexit 3\n", encoding="utf-8")
     broken.chmod(0o755)
     monkeypatch.setattr(trust, "made_environment", lambda _lock, cache: broken)
-    with pytest.raises(WorkerError, match="exit code 3"):
+    with pytest.raises(VerificationUnavailable, match=r"environment is broken: .*exit code 3") as raised:
         here.verify(OURS, claims)
+    assert raised.value.next_step == f"remove {broken.parent.parent}; then run the same command again"
+    broken.unlink()
+    with pytest.raises(VerificationUnavailable, match=r"environment is broken: .*cannot be started"):
+        here.verify(OURS, claims)
+
+
+def test_a_cache_that_cannot_be_used_is_said_so(
+    here: Trust, claims: list[Claim], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file where the cache should be: no environment can be made, and none that is there can be used."""
+    elsewhere(monkeypatch)
+    (tmp_path / "file").touch()
+    environ = {**os.environ, "HEPHAESTUS_CACHE": str(tmp_path / "file" / "cache")}
+    online = replace(here, offline=False, environ=environ)
+    with pytest.raises(VerificationUnavailable, match="none could be made"):
+        online.prepare()
+    monkeypatch.setattr(trust, "made_environment", lambda _lock, cache: Path(sys.executable))
+    with pytest.raises(VerificationUnavailable, match=r"cannot be used \("):
+        online.verify(OURS, claims)
 
 
 def test_another_version_of_the_libraries_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

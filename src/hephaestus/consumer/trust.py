@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata, util
 from pathlib import Path
@@ -20,8 +20,9 @@ from hephaestus import DISTRIBUTION_NAME
 from hephaestus.consumer.identity import Identity
 from hephaestus.consumer.verdict import State, Verdict
 from hephaestus.release.errors import ReleaseError
-from hephaestus.toolchain.environment import LockedEnvironment
+from hephaestus.toolchain.environment import LockedEnvironment, WorkerError
 from hephaestus.toolchain.locks import read_lock
+from hephaestus.toolchain.process import ToolHangsError, ToolMissingError
 from hephaestus.toolchain.virtualenvs import (
     EnvironmentNotMadeError,
     cache_folder,
@@ -30,7 +31,7 @@ from hephaestus.toolchain.virtualenvs import (
 )
 from hephaestus.worlds.children import installer, isolated
 
-__all__ = ["Claim", "Trust", "TrustRootError", "VerificationUnavailable", "install_command", "judged"]
+__all__ = ["Claim", "Trust", "TrustRootError", "VerificationUnavailable", "install_command", "judged", "worker_request"]
 
 #: What the extra ``verify`` asks for; another version's programming interface may be another one.
 EXTRA = {"sigstore": ">=4.2,<5", "pypi-attestations": ">=0.0.27"}
@@ -42,12 +43,12 @@ _SECONDS = 300.0
 class VerificationUnavailable(ReleaseError):
     """Raised when signatures cannot be verified here: no library, no environment, no network. Nothing was verified."""
 
-    def __init__(self, *, reason: str, details: Sequence[str] = ()) -> None:
+    def __init__(self, *, reason: str, details: Sequence[str] = (), remedy: str = "") -> None:
         super().__init__(
             what=f"signatures cannot be verified: {reason}",
             why="a signature that nobody verified proves nothing, so nothing here counts as verified",
             details=details,
-            next_step=f"{install_command(Path(sys.prefix))}; then run the same command again",
+            next_step=f"{remedy or install_command(Path(sys.prefix))}; then run the same command again",
         )
 
 
@@ -110,27 +111,18 @@ class Trust:
         Raises VerificationUnavailable and TrustRootError: then nothing was verified.
         """
         there = [claim for claim in claims if claim.proof.is_file() and claim.file.is_file()]
-        request = self._request(identity, there)
+        request = worker_request(
+            there,
+            subject=identity.subject,
+            issuer=identity.issuer,
+            repository=identity.repository,
+            trusted_root=self.trusted_root,
+            offline=self.offline,
+        )
         answer: dict[str, Any] = self._answered(request) if there else {"results": [], "error": ""}
         if answer["error"]:
             raise TrustRootError(trusted_root=self.trusted_root, problem=str(answer["error"]))
         return judged(identity, claims, there, answer["results"])
-
-    def _request(self, identity: Identity, claims: Sequence[Claim]) -> dict[str, Any]:
-        entries: dict[str, list[dict[str, str]]] = {"bundle": [], "attestation": []}
-        for claim in claims:
-            entry = {"file": str(claim.file.absolute()), claim.kind: str(claim.proof.absolute())}
-            entry |= {"name": claim.name or claim.file.name, "sha256": claim.sha256}
-            entries[claim.kind].append(entry)
-        return {
-            "trust_config": str(self.trusted_root.absolute()) if self.trusted_root is not None else None,
-            "offline": self.offline,
-            "subject": identity.subject,
-            "issuer": identity.issuer,
-            "repository": identity.repository,
-            "bundles": entries["bundle"],
-            "attestations": entries["attestation"],
-        }
 
     def _answered(self, request: dict[str, Any]) -> dict[str, Any]:
         if _importable():
@@ -146,10 +138,17 @@ class Trust:
         """The same worker under the verification environment's Python, with a home of its own for TUF."""
         cache = cache_folder(self.environ)
         python = self._python(cache)
-        with tempfile.TemporaryDirectory(prefix="hephaestus-verify-") as work:
-            environment = LockedEnvironment(provision=lambda: python, work=Path(work))
-            home = isolated(self.environ, home=cache / "verification", network=not self.offline)
-            return environment.work("verify", request, env=home, timeout=_SECONDS)
+        try:
+            with tempfile.TemporaryDirectory(prefix="hephaestus-verify-") as work:
+                environment = LockedEnvironment(provision=lambda: python, work=Path(work))
+                home = isolated(self.environ, home=cache / "verification", network=not self.offline)
+                return environment.work("verify", request, env=home, timeout=_SECONDS)
+        except OSError as error:
+            raise VerificationUnavailable(reason=f"{cache} cannot be used ({error})") from error
+        except (WorkerError, ToolMissingError, ToolHangsError) as error:
+            reason = f"the verification environment is broken: {error.what}"
+            remedy = f"remove {python.parent.parent}"
+            raise VerificationUnavailable(reason=reason, details=error.details, remedy=remedy) from error
 
     def _python(self, cache: Path) -> Path:
         lock = read_lock("verify")
@@ -164,6 +163,34 @@ class Trust:
             return cached_environment(lock, env=installer(self.environ), cache=cache)
         except EnvironmentNotMadeError as error:
             raise VerificationUnavailable(reason=f"{reason}; none could be made", details=error.details) from error
+        except OSError as error:
+            raise VerificationUnavailable(reason=f"{reason}; none could be made ({error})") from error
+
+
+def worker_request(
+    claims: Iterable[Claim],
+    *,
+    subject: str,
+    issuer: str,
+    repository: str,
+    trusted_root: Path | None,
+    offline: bool = False,
+) -> dict[str, Any]:
+    """What ``workers/verify.py`` is asked: bundles and attestations apart, each in the order of ``claims``."""
+    entries: dict[str, list[dict[str, str]]] = {"bundle": [], "attestation": []}
+    for claim in claims:
+        entry = {"file": str(claim.file.absolute()), claim.kind: str(claim.proof.absolute())}
+        entry |= {"name": claim.name or claim.file.name, "sha256": claim.sha256}
+        entries[claim.kind].append(entry)
+    return {
+        "trust_config": str(trusted_root.absolute()) if trusted_root is not None else None,
+        "offline": offline,
+        "subject": subject,
+        "issuer": issuer,
+        "repository": repository,
+        "bundles": entries["bundle"],
+        "attestations": entries["attestation"],
+    }
 
 
 def judged(

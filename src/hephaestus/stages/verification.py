@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hephaestus.consumer.trust import TrustRootError
+from hephaestus.consumer.trust import Claim, TrustRootError, worker_request
 from hephaestus.release.errors import Finding
 from hephaestus.stages.stage import Context
 from hephaestus.worlds.world import ChildKind
@@ -42,14 +42,16 @@ def verify(context: Context, proofs: Iterable[Proof]) -> list[dict[str, Any]]:
     wanted = list(proofs)
     publisher = context.world.publisher
     trust = context.world.sigstore.trust_config
-    request = {
-        "trust_config": str(trust) if trust is not None else None,
-        "subject": publisher.subject,
-        "issuer": publisher.issuer,
-        "repository": publisher.repository,
-        "bundles": [{"file": str(p.file), "bundle": str(p.proof)} for p in wanted if p.kind == "bundle"],
-        "attestations": [{"file": str(p.file), "attestation": str(p.proof)} for p in wanted if p.kind == "attestation"],
-    }
+    request = worker_request(
+        [
+            Claim(file=one.file, kind="bundle" if one.kind == "bundle" else "attestation", proof=one.proof)
+            for one in wanted
+        ],
+        subject=publisher.subject,
+        issuer=publisher.issuer,
+        repository=publisher.repository,
+        trusted_root=trust,
+    )
     answer = context.environment.work("verify", request, env=context.world.children[ChildKind.PROBE], timeout=300)
     if answer["error"]:
         raise TrustRootError(trusted_root=trust, problem=str(answer["error"]))
