@@ -20,7 +20,7 @@ def main() -> int:
     """Answer."""
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
-        name = distribution.metadata.get("Name")
+        name = distribution.metadata["Name"] if "Name" in distribution.metadata else ""
         if name:
             found.setdefault(name, distribution.version)
     virtual = sys.prefix != sys.base_prefix
