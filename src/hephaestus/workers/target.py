@@ -20,9 +20,9 @@ def main() -> int:
     """Answer."""
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
-        name = distribution.metadata["Name"] if "Name" in distribution.metadata else ""
-        if name:
-            found.setdefault(name, distribution.version)
+        # What is left of a half removed distribution has no name; asking for it will be an error in later Pythons.
+        if "Name" in distribution.metadata:
+            found.setdefault(distribution.metadata["Name"], distribution.version)
     virtual = sys.prefix != sys.base_prefix
     answer = {
         "version": platform.python_version(),
