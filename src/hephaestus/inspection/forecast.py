@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,7 +26,7 @@ from hephaestus.services.plan import COMPLETION_DAYS
 from hephaestus.stages.runner import own_missing, stage_key
 from hephaestus.stages.stage import Context, Options, Stage
 from hephaestus.toolchain.process import Completed
-from hephaestus.worlds.world import ChildKind, GitHub, Policy, Sigstore, World
+from hephaestus.worlds.world import ChildKind, GitHub, Index, Policy, Sigstore, World
 
 __all__ = ["Forecast", "Foreseen", "foresee", "hindrances", "stage_of"]
 
@@ -35,6 +35,10 @@ _GOES_ON = (DONE, LEFT_OUT)
 
 #: Stages whose gates or confirmation ask services: without these nothing can be said of them.
 _OUTSIDE = ("upload-testpypi", "smoke", "upload-pypi", "github-release", "verify")
+
+
+#: The indexes of a world nobody answers for: their names are part of what stages take in.
+_UNSERVED = {name: Index.at("http://127.0.0.1", name=name, environment=name) for name in ("testpypi", "pypi")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +159,7 @@ def foresee(
                 work=_made(Path(work) / name),
                 source=source if name == "build" else None,
             )
-            one = _foreseen(name, context, seen, answering=places is not None, unsourced=unsourced)
+            one = _foreseen(name, context, seen, served=places is not None, unsourced=unsourced)
             if one.verdict not in _GOES_ON:
                 effects = effects_of(name, context, asked=asked, deadlines=deadlines, immutable=immutable)
                 one = Foreseen(stage=name, verdict=one.verdict, why=one.why, effects=effects)
@@ -167,9 +171,7 @@ def foresee(
     return Forecast(stages=tuple(seen.values()), notes=(*notes, *dict.fromkeys(listener.warnings)))
 
 
-def _foreseen(
-    name: str, context: Context, seen: Mapping[str, Foreseen], *, answering: bool, unsourced: str
-) -> Foreseen:
+def _foreseen(name: str, context: Context, seen: Mapping[str, Foreseen], *, served: bool, unsourced: str) -> Foreseen:
     stage = stage_of(name)
 
     def verdict(verdict: str, *why: str) -> Foreseen:
@@ -192,7 +194,7 @@ def _foreseen(
     if unsourced and name == "build":
         return verdict(REFUSED, unsourced)
     try:
-        return _asked(stage, context, verdict, answering=answering or name not in _OUTSIDE)
+        return _asked(stage, context, verdict, served=served)
     except _ToolsNeeded:
         return verdict(RUN, "its last gates need tools of its own and are asked when it runs")
     except ServiceError as error:
@@ -201,8 +203,9 @@ def _foreseen(
         return verdict(REFUSED, error.what, *error.details)
 
 
-def _asked(stage: Stage, context: Context, verdict: Callable[..., Foreseen], *, answering: bool) -> Foreseen:
+def _asked(stage: Stage, context: Context, verdict: Callable[..., Foreseen], *, served: bool) -> Foreseen:
     """What the runner would find out about a stage that nothing before it holds up."""
+    answering = served or stage.name not in _OUTSIDE
     missing = own_missing(stage, context)
     receipt = context.directory.receipt(stage.name)
     holds = receipt is not None and receipt.key == stage_key(stage, context, stage.inputs(context)) and not missing
@@ -217,7 +220,9 @@ def _asked(stage: Stage, context: Context, verdict: Callable[..., Foreseen], *, 
         why = doubt or ("its files are missing" if missing else "what it takes in has changed since its receipt")
     if not answering:
         return verdict(RUN, why, "its gates ask services that cannot be asked now")
-    findings = stage.gates(context)
+    # What nobody answers for has sealed nothing that could be told: a fresh world's indexes are empty.
+    silent = replace(context, world=replace(context.world, indexes={}))
+    findings = stage.gates(context if served else silent)
     if refusals := [finding for finding in findings if finding.severity == Severity.ERROR]:
         return verdict(REFUSED, *(finding.line() for finding in refusals))
     return verdict(RUN, why, *(f"warning: {finding.line()}" for finding in findings))
@@ -236,7 +241,7 @@ def _onlookers_world(project: Project, places: Places | None, *, label: str, pol
     children: dict[ChildKind, Mapping[str, str]] = {kind: {} for kind in ChildKind}
     return World(
         label=label,
-        indexes=places.indexes if places is not None else {},
+        indexes=places.indexes if places is not None else _UNSERVED,
         github=places.github if places is not None else nowhere,
         sigstore=Sigstore(trust_config=places.trust_config if places is not None else None),
         publisher=publisher_of(project),
