@@ -24,9 +24,7 @@ def audit(
     verify: Annotated[
         bool, typer.Option("--verify", help="Fetch every file and verify its attestations by real cryptography.")
     ] = False,
-    rehearsed: Annotated[
-        bool, typer.Option("--rehearsal", help="Look at the last rehearsal's stand-ins.")
-    ] = False,
+    rehearsed: Annotated[bool, typer.Option("--rehearsal", help="Look at the last rehearsal's stand-ins.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Hold every version on PyPI and Test PyPI against tags, SHA256SUMS on GitHub, and its attestations.

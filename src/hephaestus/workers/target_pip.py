@@ -41,7 +41,7 @@ def answer_for(environments: Sequence[Mapping[str, str]]) -> None:
     def evaluate(self: Marker, environment: Mapping[str, Any] | None = None, *more: Any, **options: Any) -> bool:
         return any(answer(self, {**one, **(environment or {})}, *more, **options) for one in environments)
 
-    Marker.evaluate = evaluate  # type: ignore[method-assign]
+    Marker.evaluate = evaluate
 
 
 def unanswered(environments: Sequence[Mapping[str, str]]) -> str:
