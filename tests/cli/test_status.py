@@ -155,6 +155,36 @@ def test_living_stand_ins_are_asked(published: Outside, rehearsed: Path, monkeyp
     assert "next: nox -s upload-testpypi" in out
 
 
+_PRIVATE = """
+[tool.hephaestus.release.indexes.internal]
+upload-url = "https://packages.example/legacy/"
+simple-url = "https://packages.example/simple/"
+"""
+
+
+def test_a_release_to_a_private_index(published: Outside, here: Path) -> None:
+    """`--index`: its own receipts and stages, nobody asked, and the command that asks the index."""
+    with (here / "pyproject.toml").open("a", encoding="utf-8") as stream:
+        stream.write(_PRIVATE)
+    released(here, "build", build={"world": "publish:internal"})
+    code, out, err = hephaestus_says("release", "status", "--publish", "--index", "internal")
+    assert (code, err, published.listeners.requests) == (0, "", [])
+    assert "`nox -s verify -- --publish --index internal` asks the index" in out
+    assert "next: nox -s check -- --publish --index internal" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["--index", "internal"], "it needs --publish"), (["--publish", "--index", "nowhere"], "no such index")],
+)
+def test_an_index_that_cannot_be_meant(published: Outside, here: Path, words: list[str], message: str) -> None:
+    """Without --publish, or not configured: one clear error."""
+    code, out, err = hephaestus_says("release", "status", *words)
+    assert (code, out) == (1, "")
+    assert message in err
+    assert "next:" in err
+
+
 def test_a_project_without_a_repository_is_told_so(published: Outside, here: Path) -> None:
     """Nothing names the repository: GitHub is not asked about somebody else's, and the setting is named."""
     (here / "pyproject.toml").write_text('[project]\nname = "Tiny.Thing"\nversion = "1.2.3"\n', encoding="utf-8")

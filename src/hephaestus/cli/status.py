@@ -8,13 +8,28 @@ from typing import Annotated
 import typer
 
 from hephaestus.cli.refusal import refusing
+from hephaestus.release.errors import ReleaseError
 
-__all__ = ["status"]
+__all__ = ["IndexWithoutPublishError", "status"]
+
+
+class IndexWithoutPublishError(ReleaseError):
+    """Raised when a private index is named without --publish: a rehearsal goes to stand-ins, whatever is named."""
+
+    def __init__(self, *, index: str) -> None:
+        super().__init__(
+            what=f"--index {index[:80]} names where a publish goes; it needs --publish",
+            why="a rehearsal knows the stand-ins of PyPI and Test PyPI only",
+            next_step="add --publish, or leave --index out",
+        )
 
 
 def status(
     *,
     published: Annotated[bool, typer.Option("--publish", help="The real release instead of the rehearsal.")] = False,
+    index: Annotated[
+        str, typer.Option("--index", metavar="NAME", help="With --publish: the release to that private index.")
+    ] = "",
     offline: Annotated[bool, typer.Option("--offline", help="Receipts only; ask nobody.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
@@ -34,13 +49,18 @@ def status(
     from hephaestus.release.root import ReleaseRoot
     from hephaestus.report.standing import render_services, services_data
     from hephaestus.report.summary import render, summarize
+    from hephaestus.worlds.private import private_target
 
     with refusing():
         project = read_project(Path.cwd())
         root = ReleaseRoot(path=project.root / project.config.directory, rehearsal=not published)
         directory = root.directory(project.version)
-        told = summarize(project, directory, world="publish" if published else "rehearsal")
-        if offline:
+        if index and not published:
+            raise IndexWithoutPublishError(index=index)
+        target = private_target(project, index) if index else None
+        world = target.label if target is not None else "publish" if published else "rehearsal"
+        told = summarize(project, directory, world=world, target=target)
+        if offline or target is not None:
             places = None
         elif published:
             places = known.published(project, environ=os.environ)
@@ -50,7 +70,7 @@ def status(
         if places is not None:
             asked = ask(project, places, expected_here(directory, tag=project.tag), now=datetime.now(UTC))
     way_on = "" if asked is None else next_step(project, asked)
-    unasked = "" if asked is not None else _unasked(offline=offline)
+    unasked = "" if asked is not None else _unasked(offline=offline, options=target.options if target else "")
     if as_json:
         more = {"asked": services_data(asked), "next": way_on or told["next"]} if asked else {"asked": None}
         typer.echo(json.dumps({**told, **more}, indent=1))
@@ -63,7 +83,9 @@ def status(
     typer.echo(f"  {unasked}\n" if asked is None else render_services(asked, next_step=way_on or told["next"]))
 
 
-def _unasked(*, offline: bool) -> str:
+def _unasked(*, offline: bool, options: str) -> str:
     if offline:
         return "(from the receipts alone, as asked)"
+    if options:
+        return f"(from the receipts alone: `nox -s verify {options}` asks the index)"
     return "(from the receipts alone: the stand-ins of this rehearsal are not running; the next stage starts them)"
