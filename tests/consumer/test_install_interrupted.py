@@ -106,7 +106,7 @@ def test_where_space_runs_out_nothing_is_installed(shop: Shop, venv: Path, forke
     assert installed(venv) == BOTH
 
 
-def test_a_cut_connection_is_gone_on_with(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reset_connection_is_tried_again(shop: Shop) -> None:
     """The storage resets the connection twice: it is asked again, and the archive arrives."""
     shop.release(shop.assets())
     cuts = ["reset", "reset"]
@@ -117,6 +117,43 @@ def test_a_cut_connection_is_gone_on_with(shop: Shop, monkeypatch: pytest.Monkey
     shop.before = cut
     assert shop.install("--download-only").code == 0
     assert cuts == []
+
+
+def test_a_connection_cut_in_the_middle_is_gone_on_with_by_this_run_and_the_next(shop: Shop) -> None:
+    """Cut at half of what is left, each time, until the patience ends; the same command then fetches the rest only."""
+    archive = packed({**wheels(), "data.bin": os.urandom(1 << 16)})
+    shop.release(shop.assets(archive))
+    asked: list[int] = []
+    cutting = True
+
+    def cut(request: Request) -> Response | None:
+        if not request.path.startswith("/objects/") or shop.downloads()[-1] != ARCHIVE:
+            return None
+        asked.append(int(request.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-")))
+        answer = shop.github.handle(request)
+        return replace(answer, wire="cut") if cutting else answer
+
+    shop.before = cut
+    done = shop.install("--download-only")
+    assert (done.code, len(asked)) == (1, 3), done
+    assert shop.left() == [
+        ".hephaestus-rest",
+        *(f".hephaestus-rest/{sha256(archive)}.part{end}" for end in ("", ".etag")),
+    ]
+    cutting = False
+    assert shop.install("--download-only").code == 0
+    whole = len(archive)
+    assert asked == [arrived(whole, attempts) for attempts in range(4)]
+    assert (shop.cache / ARCHIVE).read_bytes() == archive
+    assert not (shop.cache / ".hephaestus-rest").exists()
+
+
+def arrived(size: int, attempts: int) -> int:
+    """How many bytes have arrived after so many attempts, each cut at half of what it was to bring."""
+    done = 0
+    for _ in range(attempts):
+        done += (size - done) // 2
+    return done
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o777])

@@ -241,6 +241,31 @@ def test_an_asset_is_stored_listed_and_downloaded(api) -> None:
     assert api("GET", browse, token=None).status == 302
 
 
+@pytest.mark.parametrize(
+    ("headers", "status", "body"),
+    [
+        ({"range": "bytes=2-"}, 206, b"tes"),
+        ({"range": "bytes=2-", "if-range": "ETAG"}, 206, b"tes"),
+        ({"range": "bytes=2-", "if-range": '"another"'}, 200, b"bytes"),
+        ({"range": "bytes=5-"}, 200, b"bytes"),
+        ({"range": "bytes=0-1"}, 200, b"bytes"),
+        ({}, 200, b"bytes"),
+    ],
+)
+def test_the_storage_serves_the_rest_of_a_file(api, headers, status, body) -> None:
+    """A part from some byte on, if the file is still the same; everything where there is no such part."""
+    asset = read(api.upload(api.draft(), body=b"bytes"))
+    octets = {"accept": "application/octet-stream"}
+    redirect = api("GET", f"/repos/o/n/releases/assets/{asset['id']}", headers=octets)
+    place = f"/objects{redirect.headers['Location'].partition('/objects')[2]}"
+    etag = api("GET", place, token=None).headers["ETag"]
+    asked = {name: value.replace("ETAG", etag) for name, value in headers.items()}
+    answer = api("GET", place, token=None, headers=asked)
+    content = answer.file.read_bytes() if answer.file else answer.body
+    assert (answer.status, content, answer.headers["ETag"]) == (status, body, etag)
+    assert answer.headers.get("Content-Range") == ("bytes 2-4/5" if status == 206 else None)
+
+
 def test_an_asset_is_never_replaced(api) -> None:
     """A second asset of a name is 422 until the first is deleted."""
     draft = api.draft()

@@ -134,6 +134,19 @@ def test_a_reset_comes_after_the_work() -> None:
     assert len(recorder.asked) == 1
 
 
+@pytest.mark.parametrize("kind", ["body", "file"])
+def test_a_cut_comes_in_the_middle_of_the_body(tmp_path: Path, kind: str) -> None:
+    """All of it is announced, half of it arrives."""
+    (tmp_path / "file").write_bytes(b"0123456789")
+    source = {"body": b"0123456789"} if kind == "body" else {"file": tmp_path / "file"}
+    with Listener(Recorder(Response(wire="cut", **source))) as listener, _connected(listener) as connection:
+        connection.request("GET", "/")
+        response = connection.getresponse()
+        with pytest.raises(http.client.IncompleteRead) as caught:
+            response.read()
+    assert (response.headers["Content-Length"], caught.value.partial) == ("10", b"01234")
+
+
 def test_closing_wakes_who_hangs() -> None:
     """A client kept waiting for ever is let go when the listener closes."""
     handled = threading.Event()

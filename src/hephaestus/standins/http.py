@@ -45,7 +45,8 @@ class Response:
 
     ``reason`` is the text of the status line: twine matches PyPI's messages there.
     ``wire`` makes the connection itself misbehave: ``reset`` closes it without an answer (after the request
-    was handled), ``hang`` keeps it open in silence until the listener closes.
+    was handled), ``hang`` keeps it open in silence until the listener closes, ``cut`` closes it in the middle of the
+    answer's body.
     """
 
     status: int = 200
@@ -53,7 +54,7 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
     file: Path | None = None
-    wire: Literal["answer", "reset", "hang"] = "answer"
+    wire: Literal["answer", "reset", "hang", "cut"] = "answer"
 
 
 Handler = Callable[[Request], Response]
@@ -186,6 +187,8 @@ class _Connection(BaseHTTPRequestHandler):
             response = Response(status=500, reason="Stand-in defect", body=f"{type(error).__name__}: {error}".encode())
         if response.wire == "hang":
             stand_in.closing.wait()
+        if response.wire == "cut":
+            self._send(response)
         if response.wire != "answer":
             self.close_connection = True
             with contextlib.suppress(OSError):
@@ -247,9 +250,11 @@ class _Connection(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD" or response.status in (204, 304):
             return
+        left = size // 2 if response.wire == "cut" else size
         if response.file is None:
-            self.wfile.write(response.body)
+            self.wfile.write(response.body[:left])
             return
         with response.file.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
+            while chunk := stream.read(min(_CHUNK, left)):
                 self.wfile.write(chunk)
+                left -= len(chunk)

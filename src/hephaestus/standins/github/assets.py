@@ -13,6 +13,7 @@ from hephaestus.standins.http import Response
 
 __all__ = ["ROUTES", "UPLOAD_ROUTES", "WEB_ROUTES", "stored_name"]
 
+_RANGE = re.compile(r"bytes=([0-9]{1,18})-\Z")
 _STRANGE = re.compile(r"[^A-Za-z0-9._+@~-]+")
 
 
@@ -126,13 +127,26 @@ def _object(call: Call) -> Response:
         return Response(status=400, body=b"<Error><Code>InvalidAuthenticationInfo</Code></Error>")
     if found is None or not secrets.compare_digest(call.parameter("sig").encode(), found[1].key.encode()):
         return Response(status=403, body=b"<Error><Code>AuthenticationFailed</Code></Error>")
-    return Response(
-        file=call.store.asset_path(found[1]),
-        headers={
-            "Content-Type": "application/octet-stream",
-            "Content-Disposition": f"attachment; filename={found[1].name}",
-        },
-    )
+    path = call.store.asset_path(found[1])
+    size, stamp = path.stat().st_size, path.stat().st_mtime_ns
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": f"attachment; filename={found[1].name}",
+        "Accept-Ranges": "bytes",
+        "ETag": f'"0x{stamp:X}"',
+    }
+    start = _wanted(call, headers["ETag"])
+    if not 0 < start < size:
+        return Response(file=path, headers=headers)
+    headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+    return Response(status=206, body=path.read_bytes()[start:], headers=headers)
+
+
+def _wanted(call: Call, etag: str) -> int:
+    """Where the part asked for begins; 0 for the whole, which goes out too when the condition of the part fails."""
+    asked = call.request.headers
+    match = _RANGE.match(asked.get("range", ""))
+    return int(match[1]) if match and asked.get("if-range", etag) == etag else 0
 
 
 def _asked(call: Call) -> tuple[StoredRelease, StoredAsset]:
