@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from diagnosis.clinic import Clinic
 from diagnosis.conftest import clinic, desks, template
-from docs.documents import ROOT, Command, commands, page, section
+from docs.documents import ROOT, Command, blocks, commands, page, section
 
 from hephaestus.diagnosis.case import INDEX_TITLES, Case
 from hephaestus.diagnosis.publishers import publisher_form
+from hephaestus.nox.posargs import parse
+from hephaestus.release.config import Config
+from hephaestus.release.directory import STAGES
+from hephaestus.release.indexes import IndexConfig
 from hephaestus.release.project import read_project
 from hephaestus.services.minting import MINT_ANSWERS
 from hephaestus.worlds.addresses import PUBLIC
+from hephaestus.worlds.private import PrivateTarget
 
 __all__ = ["clinic", "desks", "template"]
 
@@ -54,6 +60,24 @@ def test_the_forms_hold_what_pyproject_says(column: int, index: str) -> None:
     assert head[column] == INDEX_TITLES[index]
     assert {row[0]: row[column].strip("`") for row in fields} == publisher_form(case, index, pending=True)
     assert [row[0] for row in fields] == list(publisher_form(case, index, pending=True))
+
+
+def test_the_private_index_shown_is_one_with_the_defaults_it_names() -> None:
+    """The table of the page is read as it stands, and what it calls a default is one; the command names its index."""
+    (block,) = blocks(PAGE, "toml")
+    found = Config.read(tomllib.loads(block)["tool"]["hephaestus"]["release"]).indexes
+    index = found["internal"]
+    assert index == IndexConfig(upload_url=index.upload_url, simple_url=index.simple_url)
+    (command,) = [one for one in commands() if one.page == PAGE and one.block and "--index" in one.text]
+    request = parse(command.words[command.words.index("--") + 1 :], environ={}, invoked_from=Path())
+    assert (request.publish, request.index) == (True, "internal")
+
+
+def test_the_stages_of_a_private_index_are_those_the_page_names() -> None:
+    """The row of the table names every stage that has a part in it, and no other."""
+    (row,) = [row for row in rows("A private index") if row[0] == "stages"]
+    left_out = PrivateTarget(name="internal", config=IndexConfig()).left_out
+    assert codes(row[2]) == [stage for stage in STAGES if stage not in left_out]
 
 
 def test_the_workflow_is_there_under_that_name_with_these_environments() -> None:

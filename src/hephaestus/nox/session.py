@@ -117,6 +117,8 @@ def _staged(
         try:
             opened = _open(project, root, stage.name, request, target, source=source, work=work)
             terminal.began(project, opened.world)
+            if target is not None and source is not None:
+                terminal.step(target.unasked)
             context = Context(
                 project=project,
                 world=opened.world,

@@ -90,6 +90,11 @@ class PrivateTarget:
         return f"-- --publish --index {self.name}"
 
     @property
+    def unasked(self) -> str:
+        """What a release there does without, beside whole stages."""
+        return f"not asked of a release to {self.name}: whether the commit is on the default branch (GitHub would know)"
+
+    @property
     def left_out(self) -> dict[str, str]:
         """The stages without a part in it, each with the reason."""
         unsigned = f"{self.name} takes no attestations, and there is no workflow identity to sign with"
