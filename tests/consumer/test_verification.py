@@ -150,6 +150,32 @@ def test_a_silent_service_is_said_so(fault: str, line: str, code: int, public: S
     assert any(told.startswith(line) for told in out.splitlines()), out
 
 
+def test_a_github_that_does_not_answer_is_said_so(public: Scene, verify: Verify) -> None:
+    """Nothing of a GitHub Release can be looked at while GitHub is down."""
+    public.standins.arm("github:503x99")
+    code, out, err = verify("--tag", TAG)
+    assert (code, err) == (1, "")
+    assert out.startswith("ABSENT github    releases: not looked at: ")
+
+
+def test_a_tag_that_is_no_version(public: Scene, verify: Verify) -> None:
+    """Any tag can be asked for; no version in it says how the release should be flagged."""
+    code, out, err = verify("--tag", "nightly")
+    assert (code, err) == (1, "")
+    assert out.startswith("ABSENT github    release nightly: there is no such release\n")
+
+
+def test_an_index_that_serves_other_bytes_than_it_shows(public: Scene, verify: Verify) -> None:
+    """What arrives is held against the index's own page, too; of such a file nothing else is said to hold."""
+    public.standins.arm("pypi:wrong-bytes")
+    code, out, err = verify(PINNED)
+    assert (code, err) == (1, "")
+    assert any(line.startswith(f"FAIL   pypi      {WHEEL}: ") and "SHA-256 is" in line for line in out.splitlines()), (
+        out
+    )
+    assert f"PASS   signature attestation of {WHEEL}" not in out
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -75,11 +75,12 @@ class Verification:
             try:
                 release = client.find_release(tag)
                 verdicts = [_release(release, tag)]
-                names = [asset.name for asset in release.assets] if release is not None else []
-                verdicts += self._assets(client, release, names, folder)
+                if release is None:
+                    return verdicts
+                verdicts += self._assets(client, release.assets, folder)
             except ServiceError as error:
                 return [unanswered("github", "releases", error)]
-            return [*verdicts, *self.folder(folder)] if any(folder.iterdir()) else verdicts
+            return [*verdicts, *self.folder(folder)]
 
     def project(self, pinned: Pinned) -> list[Verdict]:
         """PyPI, Test PyPI and the GitHub Release of a version, held against the signed manifest of that release."""
@@ -107,12 +108,11 @@ class Verification:
             verdicts = [_release(release, tag)]
             if release is None:
                 return verdicts, {}, Dossier(subjects={})
-            names = {asset.name for asset in release.assets}
-            wanted = [SUMS, f"{SUMS}.sigstore.json"]
-            verdicts += self._assets(client, release, [name for name in wanted if name in names], folder)
+            wanted = {SUMS, f"{SUMS}.sigstore.json"}
+            verdicts += self._assets(client, [asset for asset in release.assets if asset.name in wanted], folder)
             expected = _listed(folder / SUMS)
-            bundles = [f"{name}.sigstore.json" for name in expected]
-            verdicts += self._assets(client, release, [name for name in bundles if name in names], folder)
+            bundles = {f"{name}.sigstore.json" for name in expected}
+            verdicts += self._assets(client, [asset for asset in release.assets if asset.name in bundles], folder)
             for verdict in asset_verdicts(client.read_back(release, expected)):
                 said = {State.PASS: BY_MANIFEST, State.ABSENT: "it is not there"}
                 verdicts.append(replace(verdict, reason=verdict.reason or said[verdict.state]))
@@ -122,18 +122,10 @@ class Verification:
         ours = {name: digest for name, digest in expected.items() if _is_of(name, pinned)}
         return verdicts, ours, found
 
-    def _assets(
-        self, client: GitHubClient, release: Release | None, names: Sequence[str], folder: Path
-    ) -> list[Verdict]:
-        """Download assets by name; a verdict for each that did not arrive as GitHub says it is."""
-        verdicts = []
-        for name in names:
-            asset = release.asset(name) if release is not None else None
-            if asset is None:
-                continue
-            verdict = self._asset(client, asset, folder)
-            verdicts += [verdict] if verdict is not None else []
-        return verdicts
+    def _assets(self, client: GitHubClient, assets: Iterable[Asset], folder: Path) -> list[Verdict]:
+        """Download assets; a verdict for each that did not arrive as GitHub says it is."""
+        verdicts = (self._asset(client, asset, folder) for asset in assets)
+        return [verdict for verdict in verdicts if verdict is not None]
 
     def _asset(self, client: GitHubClient, asset: Asset, folder: Path) -> Verdict | None:
         if problem := unfit_member_name(asset.name):
