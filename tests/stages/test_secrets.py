@@ -93,7 +93,7 @@ def telling(
 ) -> Telling:  # fmt: skip
     """A release in an environment full of secrets."""
     del issued
-    monkeypatch.setattr("hephaestus.stages.upload.verify", believe)
+    monkeypatch.setattr("hephaestus.stages.upload_gates.verify", believe)
     for name, value in {**PLANTED, "PIP_INDEX_URL": INDEX_URL}.items():
         monkeypatch.setenv(name, value)
     scene = make_scene(standins, signed_release, tmp_path)

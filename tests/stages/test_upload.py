@@ -19,7 +19,7 @@ from hephaestus.worlds.world import ChildKind, TestPyPIPolicy
 @pytest.fixture
 def signatures_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate's verification is believed: that it refuses is proved on its own."""
-    monkeypatch.setattr("hephaestus.stages.upload.verify", believe)
+    monkeypatch.setattr("hephaestus.stages.upload_gates.verify", believe)
 
 
 class TestUpload:
@@ -181,7 +181,7 @@ class TestPolicy:
 
 def test_the_uploader_needs_an_identity(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside a CI job twine finds no identity; that is told apart from every refusal, and nobody is asked."""
-    monkeypatch.setattr("hephaestus.stages.upload.verify", believe)
+    monkeypatch.setattr("hephaestus.stages.upload_gates.verify", believe)
     bare = {
         name: value
         for name, value in scene.world.children[ChildKind.UPLOADER].items()

@@ -30,7 +30,7 @@ WAYS_ON = ("raise the version", "find out who uploaded it", "promote nothing")
 @pytest.fixture(autouse=True)
 def signatures_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate's verification is believed: that it refuses is proved on its own."""
-    monkeypatch.setattr("hephaestus.stages.upload.verify", believe)
+    monkeypatch.setattr("hephaestus.stages.upload_gates.verify", believe)
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding
 from hephaestus.services.errors import AnswerInvalid, RateLimited, ServiceDown, ServiceError, Unreachable
 from hephaestus.services.index import IndexProject, PropagationState, UploadPlan, plan_upload
-from hephaestus.services.uploading import explain_upload
+from hephaestus.services.private import explain_token_upload
+from hephaestus.services.uploading import UploadAnswer, explain_upload
 from hephaestus.stages.indexes import asking
 from hephaestus.stages.proofs import distributions, outputs_of, unproven
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
@@ -25,7 +26,8 @@ from hephaestus.stages.upload_answers import (
     ProvenanceMissingError,
     UploadIncompleteError,
 )
-from hephaestus.stages.verification import Proof, attestation_of, refusals, verify
+from hephaestus.stages.upload_gates import attestation_findings, impossible, signature_findings
+from hephaestus.stages.verification import attestation_of
 from hephaestus.toolchain.process import ToolHangsError
 from hephaestus.worlds.world import TestPyPIPolicy
 
@@ -74,7 +76,8 @@ class UploadStage(Stage):
     def inputs(self, context: Context) -> Inputs:
         """Distributions and attestations, and which index under which name."""
         files = {**distributions(context), **outputs_of(context, "sign", below="attestations/")}
-        return Inputs(files=files, settings={"index": self.index, "subject": context.world.publisher.subject})
+        target = list(context.world.indexes[self.index].target)
+        return Inputs(files=files, settings={"target": target, "subject": context.world.publisher.subject})
 
     def needed(self, context: Context) -> tuple[str, ...]:
         """The stages whose receipts must hold."""
@@ -87,25 +90,18 @@ class UploadStage(Stage):
 
     def gates(self, context: Context) -> list[Finding]:
         """Receipts, attestations, identity, and what the index has; the signatures themselves last."""
-        findings = unproven(context, self.needed(context)) + self._unattested(context) + self._other_identity(context)
+        findings = unproven(context, self.needed(context))
+        if context.world.policy.signed:
+            findings += attestation_findings(context)
         if findings:
             return findings
         try:
-            findings = self._impossible(context, *self._plan(context))
+            remote, plan = self._plan(context)
+            findings = impossible(context, remote, plan, index=self._called(context), now=self._clock())
         except _DOWN:
             if not self.optional(context):
                 raise
-        if findings:
-            return findings
-        proofs = [
-            Proof(
-                file=context.directory.path / path,
-                proof=context.directory.path / attestation_of(Path(path).name),
-                kind="attestation",
-            )
-            for path in distributions(context)
-        ]
-        return refusals(verify(context, proofs), subject=context.world.publisher.subject)
+        return findings or (signature_findings(context) if context.world.policy.signed else [])
 
     def confirm(self, context: Context) -> str:
         """Done means that the index says so, now."""
@@ -146,7 +142,9 @@ class UploadStage(Stage):
                     }
                     for file in before.files
                 ],
-                "provenance": self._provenance(context),
+                "index": self._called(context),
+                "target": context.world.stable(context.world.indexes[self.index].target[-1]),
+                "provenance": self._provenance(context) if context.world.policy.signed else {},
                 "deadline": after.deadline.isoformat() if after.deadline is not None else None,
             }
         )
@@ -155,7 +153,17 @@ class UploadStage(Stage):
         local = {Path(path).name: digest.removeprefix("sha256:") for path, digest in distributions(context).items()}
         with asking(context, self.index) as client:
             remote = client.project(context.project.normalized)
-        return remote, plan_upload(local, remote, context.project.version)
+        days = context.world.indexes[self.index].completion_days
+        return remote, plan_upload(local, remote, context.project.version, days=days)
+
+    def _called(self, context: Context) -> str:
+        """What the index is called."""
+        return context.world.indexes[self.index].name
+
+    def _answer(self, context: Context, output: str) -> UploadAnswer:
+        """What twine's output means, of this kind of index."""
+        variable = context.world.indexes[self.index].token_variable
+        return explain_token_upload(output, variable=variable) if variable else explain_upload(output)
 
     def _send(self, context: Context, plan: UploadPlan) -> UploadPlan:
         """Rounds of one twine call for all that is missing; after each the index is asked what it has."""
@@ -164,16 +172,16 @@ class UploadStage(Stage):
                 return plan
             names = [file.filename for file in plan.missing]
             until = plan.until(self._clock())
-            missing = f"{len(names)} of {len(plan.files)} files are not on {self.index} yet"
+            missing = f"{len(names)} of {len(plan.files)} files are not on {self._called(context)} yet"
             context.narrator.step(f"{missing}; {until}" if until else missing)
             accepted, output = self._twine(context, names)
             _, plan = self._plan(context)
             if accepted or plan.complete or self._published(context, plan):
                 return plan  # `_shown` waits for what is there and is not shown yet
-            answer, now = explain_upload(output), self._clock()
+            answer, now = self._answer(context, output), self._clock()
             if not answer.transient or plan.conflicts or pause is None or plan.too_late(now):
                 raise UploadIncompleteError(
-                    stage=self.name, index=self.index, plan=plan, answer=answer, output=output, now=now
+                    stage=self.name, index=self._called(context), plan=plan, answer=answer, output=output, now=now
                 )
             context.narrator.warn(f"{answer.meaning}; trying again in {pause:.0f} s")
             self._sleep(pause)
@@ -182,12 +190,13 @@ class UploadStage(Stage):
     def _twine(self, context: Context, names: list[str]) -> tuple[bool, str]:
         """One call of twine: whether it says that all was accepted, and what it said."""
         files = [context.directory.path / "dist" / name for name in names]
+        attestations = [context.directory.path / attestation_of(name) for name in names]
+        attested = context.world.policy.signed
         try:
             done = context.environment.run(
                 ["python", "-m", "twine", "--no-color", "upload", "--non-interactive", "--disable-progress-bar"]
-                + ["--attestations", "--repository", context.world.indexes[self.index].repository]
-                + [str(file) for file in files]
-                + [str(context.directory.path / attestation_of(name)) for name in names],
+                + [*(["--attestations"] if attested else []), *context.world.indexes[self.index].target]
+                + [str(file) for file in (*files, *(attestations if attested else ()))],
                 # twine wraps its lines to the terminal's width, which would tear the index's messages apart.
                 # Unbuffered, or its lines would not tell how far it is.
                 env={**context.world.uploaders[self.index], "COLUMNS": "1000", "PYTHONUNBUFFERED": "1"},
@@ -211,7 +220,8 @@ class UploadStage(Stage):
             return False
         there = all(known.get(file.filename) == file.sha256 for file in plan.missing)
         if there:
-            context.narrator.step(f"{self.index} has the same bytes already; its page does not show them yet")
+            name = self._called(context)
+            context.narrator.step(f"{name} has the same bytes already; its page does not show them yet")
         return there
 
     def _shown(self, context: Context, plan: UploadPlan) -> None:
@@ -228,7 +238,7 @@ class UploadStage(Stage):
                 progress=lambda now: context.narrator.progress(len(now.visible), len(expected), "files shown"),
             )
         if seen.state is not PropagationState.VISIBLE:
-            raise NotShownError(stage=self.name, index=self.index, seen=seen)
+            raise NotShownError(stage=self.name, index=self._called(context), seen=seen)
 
     def _provenance(self, context: Context) -> dict[str, int]:
         """How many attestations the index serves for each file: at least one, or they were lost on the way.
@@ -245,70 +255,6 @@ class UploadStage(Stage):
         if lost := [name for name, count in counts.items() if not count]:
             raise ProvenanceMissingError(stage=self.name, index=self.index, files=lost)
         return counts
-
-    def _unattested(self, context: Context) -> list[Finding]:
-        signed = outputs_of(context, "sign")
-        return [
-            Finding(
-                code="no-attestation",
-                subject=Path(path).name,
-                message="has no attestation; an index takes it with the upload or never",
-                remedy="nox -s sign",
-            )
-            for path in distributions(context)
-            if attestation_of(Path(path).name) not in signed
-        ]
-
-    def _other_identity(self, context: Context) -> list[Finding]:
-        receipt = context.directory.receipt("sign")
-        expected = context.world.publisher.subject
-        if receipt is None or receipt.evidence.get("identity") == expected:
-            return []
-        return [
-            Finding(
-                code="other-identity",
-                subject="sign",
-                message=f"signed as {receipt.evidence.get('identity')}, this release expects {expected}",
-                remedy="nox -s sign",
-            )
-        ]
-
-    def _impossible(self, context: Context, remote: IndexProject | None, plan: UploadPlan) -> list[Finding]:
-        new_version = "these bytes can never be uploaded: raise the version and release that"
-        findings = [
-            Finding(code="conflict", subject=file.filename, message=file.reason, remedy=new_version)
-            for file in plan.conflicts
-        ]
-        findings += [
-            Finding(
-                code="foreign-on-index",
-                subject=file.filename,
-                message=f"is on {self.index} under this version and is none of ours (sha256 {file.sha256})",
-                remedy="find out who uploaded it before anything else; then raise the version",
-            )
-            for file in plan.foreign
-        ]
-        if plan.too_late(self._clock()):
-            findings.append(
-                Finding(
-                    code="too-late",
-                    subject=context.project.version,
-                    message=f"{self.index} takes no more files of it; {plan.until(self._clock())}",
-                    remedy="raise the version and release that",
-                )
-            )
-        if remote is not None and remote.status != "active" and not plan.complete:
-            findings.append(
-                Finding(
-                    code=remote.status,
-                    subject=context.project.normalized,
-                    message=f"is {remote.status} on {self.index} and takes no uploads {remote.reason}".rstrip(),
-                    remedy="unarchive it in the project's settings"
-                    if remote.status == "archived"
-                    else "read the e-mail to the project's owners: the index's administrators decide",
-                )
-            )
-        return findings
 
 
 class UploadTestPyPI(UploadStage):
