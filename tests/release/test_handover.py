@@ -85,6 +85,20 @@ def test_a_receipt_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
     assert codes(directory, word, "build") == {"upload-testpypi": "handover-uncovered"}
 
 
+def test_an_unfinished_transaction_is_never_taken_over(tmp_path: Path) -> None:
+    """Staged outputs would be put into place after the words were held against what was there: they must not arrive."""
+    directory = made(tmp_path / "1", {"build": b"a wheel"})
+    word = stated(directory, "build")
+    other = made(tmp_path / "2", {"build": b"another wheel"}, key="1")
+    staged = directory.path / ".staged" / "build"
+    (staged / "files" / "dist").mkdir(parents=True)
+    shutil.copy(other.path / "dist" / "p-1.whl", staged / "files" / "dist")
+    shutil.copy(other.path / "receipts" / "build.json", staged / "receipt.json")
+    assert codes(directory, word, "build") == {".staged": "handover-unfinished"}
+    assert directory.recover()
+    assert codes(directory, word, "build") == {"build": "handover-differs"}, "this is what it would have become"
+
+
 def test_a_needed_stage_without_a_word_is_refused(tmp_path: Path) -> None:
     """A job that rests on two jobs must hear from both."""
     directory = made(tmp_path / "1", {"build": b"a wheel"})

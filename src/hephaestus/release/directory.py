@@ -192,6 +192,12 @@ class ReleaseDirectory:
         self._roll_forward(staging.folder, complete)
         return complete
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether something is staged that ``recover`` would put into place or remove."""
+        staged = self.path / _STAGED
+        return staged.exists() or staged.is_symlink()
+
     def recover(self) -> list[str]:
         """Finish or undo what a killed run left behind; returns what was done, one line each."""
         done = []

@@ -48,7 +48,7 @@ def read_words(text: str) -> dict[str, str]:
 
 
 def handover_findings(directory: ReleaseDirectory, words: Mapping[str, str], *, needed: Iterable[str]) -> list[Finding]:
-    """Hold a received directory against the words: each digest, no receipt beyond them, every needed stage covered.
+    """Hold a received directory against the words: each digest, nothing beyond them, every needed stage covered.
 
     Files are held against their receipts by every stage anyway; here the receipts are held against the other job.
     Raises ReceiptError.
@@ -89,6 +89,16 @@ def handover_findings(directory: ReleaseDirectory, words: Mapping[str, str], *, 
         for stage in needed
         if stage not in covered
     ]
+    if directory.unfinished:
+        # Recovery would put it into place after this, and no word is about it; jobs hand over finished work only.
+        findings.append(
+            Finding(
+                code="handover-unfinished",
+                subject=".staged",
+                message="an unfinished step arrived with it, which would replace what the words are about",
+                remedy="stop: no job hands over unfinished work; the artifact was changed",
+            )
+        )
     return findings
 
 
