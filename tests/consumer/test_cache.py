@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import stat
 import threading
@@ -98,9 +99,10 @@ def test_a_pipe_in_the_archives_place_is_never_read(cache: WheelhouseCache) -> N
 
     cache.folder.mkdir()
     os.mkfifo(cache.folder / NAME)
-    for overwrite in (False, True):
-        with pytest.raises(PlaceTaken):
-            cache.kept_archive(NAME, sha256="0" * 64, overwrite=overwrite)
+    with cache.opened() as private:
+        for overwrite in (False, True):
+            with pytest.raises(PlaceTaken):
+                cache.kept_archive(NAME, sha256="0" * 64, overwrite=overwrite, private=private)
 
 
 def test_a_link_in_the_archives_place_is_replaced_not_followed(cache: WheelhouseCache, tmp_path: Path) -> None:
@@ -109,13 +111,34 @@ def test_a_link_in_the_archives_place_is_replaced_not_followed(cache: Wheelhouse
     target.write_text("mine")
     cache.folder.mkdir()
     (cache.folder / NAME).symlink_to(target)
-    with pytest.raises(PlaceTaken):
-        cache.kept_archive(NAME, sha256="0" * 64, overwrite=False)
-    assert cache.kept_archive(NAME, sha256="0" * 64, overwrite=True) is None
     with cache.opened() as private:
+        with pytest.raises(PlaceTaken):
+            cache.kept_archive(NAME, sha256="0" * 64, overwrite=False, private=private)
+        assert cache.kept_archive(NAME, sha256="0" * 64, overwrite=True, private=private) is None
         (private / NAME).write_text("new")
         cache.keep(private, archive=private / NAME, unpacked=None)
     assert (target.read_text(), (cache.folder / NAME).read_text()) == ("mine", "new")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o666])
+def test_a_kept_archive_cannot_be_exchanged_while_it_is_used(cache: WheelhouseCache, mode: int) -> None:
+    """Replaced, or where others may write to it rewritten, after it was judged: what is used is what was judged."""
+    content = b"good" * 100
+    path = cache.archive(NAME)
+    cache.folder.mkdir()
+    path.write_bytes(content)
+    path.chmod(mode)
+    with cache.opened() as private:
+        own = cache.kept_archive(NAME, sha256=hashlib.sha256(content).hexdigest(), overwrite=False, private=private)
+        assert own is not None
+        if mode == 0o666:
+            path.write_bytes(b"evil" * 100)
+        else:
+            path.unlink()
+            path.write_bytes(b"evil" * 100)
+        assert (own.parent, own.read_bytes()) == (private, content)
+        cache.keep(private, archive=own, unpacked=None)
+    assert path.read_bytes() == content
 
 
 def test_only_a_folder_with_our_marker_is_removed(cache: WheelhouseCache) -> None:

@@ -131,6 +131,27 @@ def test_unpacked_wheels_that_were_touched_are_unpacked_again(shop: Shop, venv: 
     assert wheel.read_bytes() == NEED.wheel()
 
 
+def test_a_cache_that_somebody_has_prepared_gets_nothing_installed(shop: Shop, venv: Path) -> None:
+    """Wheels and marker that agree with each other and name the very archive: installed is what the archive holds."""
+    archive = packed(wheels())
+    shop.release(shop.assets(archive))
+    evil = Thing(name="need", version="1.0", code="evil = 1\n").wheel()
+    folder = shop.cache / STEM
+    folder.mkdir(parents=True)
+    members = {NEED.wheel_name: evil, TINY.wheel_name: TINY.wheel()}
+    for name, content in members.items():
+        (folder / name).write_bytes(content)
+    digests = {name: f"sha256:{sha256(content)}" for name, content in members.items()}
+    marker = {"schema": 1, "archive": ARCHIVE, "sha256": sha256(archive), "members": digests}
+    (folder / MARKER).write_text(json.dumps(marker))
+    (shop.cache / ARCHIVE).write_bytes(archive)
+    done = shop.install("--python", venv)
+    assert (done.code, installed(venv), shop.left()) == (0, BOTH, KEPT), done
+    (module,) = venv.parents[1].glob("lib/python*/site-packages/need.py")
+    assert module.read_text() == NEED.code
+    assert (folder / NEED.wheel_name).read_bytes() == NEED.wheel()
+
+
 def test_other_bytes_in_the_cache_are_replaced_only_when_told(shop: Shop) -> None:
     """An earlier download of other bytes is an error that names --overwrite, which replaces archive and wheels."""
     shop.release(shop.assets())

@@ -162,13 +162,20 @@ class WheelhouseCache:
         """Where the archive of that name is unpacked: beside it, without ``.tar.gz`` (facts: consumers, section 3)."""
         return self.folder / name.removesuffix(".tar.gz")
 
-    def kept_archive(self, name: str, *, sha256: str, overwrite: bool) -> Path | None:
-        """The archive if it is here with these bytes. Raises PlaceTaken when other bytes have its place."""
-        path = self.archive(name)
+    def kept_archive(self, name: str, *, sha256: str, overwrite: bool, private: Path) -> Path | None:
+        """The archive if it is here with these bytes, as a file in ``private`` that nobody can exchange any more.
+
+        Raises PlaceTaken when other bytes have its place.
+        """
+        path, own = self.archive(name), private / name
         if not path.exists() and not path.is_symlink():
             return None
-        if path.is_file() and not path.is_symlink() and sha256 and digest_of(path) == f"sha256:{sha256}":
-            return path
+        with storage_failures(self.folder):
+            if path.is_file() and not path.is_symlink() and sha256:
+                _borrow(path, own)
+                if digest_of(own) == f"sha256:{sha256}":
+                    return own
+                own.unlink()
         if overwrite and (path.is_file() or path.is_symlink()):
             return None
         raise PlaceTaken(
@@ -177,15 +184,15 @@ class WheelhouseCache:
             next_step="replace it with `--overwrite`, or choose another folder with `--destination`",
         )
 
-    def kept_unpacked(self, name: str, *, sha256: str, overwrite: bool) -> Unpacked | None:
-        """The unpacked wheels if they are here, of this archive and intact.
+    def check_unpacked(self, name: str, *, sha256: str, overwrite: bool) -> None:
+        """Whether the archive may be unpacked here, before anything large is fetched.
 
         Raises PlaceTaken for a folder that we did not make, whatever ``overwrite`` says, and for one that we made
         from another archive unless ``overwrite``.
         """
         folder = self.unpacked(name)
         if not folder.exists() and not folder.is_symlink():
-            return None
+            return
         found = Unpacked.found(folder)
         if found is None:
             raise PlaceTaken(
@@ -193,25 +200,23 @@ class WheelhouseCache:
                 problem="is in the way: this program did not make it, so not even --overwrite removes it",
                 next_step="move it away, or choose another folder with `--destination`",
             )
-        if found.sha256 == sha256:
-            # Damaged wheels of the very archive: they are unpacked again from it.
-            return found if found.intact else None
-        if overwrite:
-            return None
-        raise PlaceTaken(
-            path=folder,
-            problem=f"holds the wheels of another archive ({found.sha256[:12]}...)",
-            next_step="replace it with `--overwrite`, or choose another folder with `--destination`",
-        )
+        if found.sha256 != sha256 and not overwrite:
+            raise PlaceTaken(
+                path=folder,
+                problem=f"holds the wheels of another archive ({found.sha256[:12]}...)",
+                next_step="replace it with `--overwrite`, or choose another folder with `--destination`",
+            )
 
     def keep(self, private: Path, *, archive: Path, unpacked: Unpacked | None) -> None:
         """Rename what was verified into place: the archive, then its wheels. Raises PlaceUnwritable."""
         with storage_failures(self.folder):
-            if archive.parent == private:
-                place(archive, self.archive(archive.name))
-            if unpacked is None or unpacked.folder.parent != private:
+            place(archive, self.archive(archive.name))
+            if unpacked is None:
                 return
             target = self.unpacked(unpacked.archive)
+            there = Unpacked.found(target)
+            if there is not None and there.members == unpacked.members and there.intact:
+                return
             if target.exists():
                 # A folder that has content cannot be replaced in one step; killed in between, it is unpacked again.
                 place(target, private / "former")
@@ -225,3 +230,13 @@ class WheelhouseCache:
         with storage_failures(self.folder):
             shutil.rmtree(folder)
         return True
+
+
+def _borrow(path: Path, own: Path) -> None:
+    """Have a file under a second name that is ours alone: a link where nobody else can write to it, else a copy."""
+    told = path.lstat()
+    if os.name == "posix" and told.st_uid == os.geteuid() and not told.st_mode & 0o022:
+        with contextlib.suppress(OSError):  # a file system without links
+            os.link(path, own, follow_symlinks=False)
+            return
+    shutil.copyfile(path, own, follow_symlinks=False)

@@ -63,7 +63,9 @@ def install_from_index(installation: Installation) -> Outcome:
     with _private(installation) as (private, cache):
         kept = None
         if cache is not None:
-            kept = cache.kept_archive(chosen.file.filename, sha256=chosen.sha256, overwrite=options.overwrite)
+            kept = cache.kept_archive(
+                chosen.file.filename, sha256=chosen.sha256, overwrite=options.overwrite, private=private
+            )
         wheel = kept or _fetch(installation, client, chosen, private)
         _attested(installation, client, chosen, wheel, private)
         if cache is not None:

@@ -18,7 +18,7 @@ from hephaestus.consumer.refusals import DigestsDisagree, WheelsUnfit
 from hephaestus.consumer.trust import Claim
 from hephaestus.consumer.wheels import Interpreter, fitting_wheel
 from hephaestus.release.boundary import boundary
-from hephaestus.release.extraction import ArchiveRefused, extract_archive
+from hephaestus.release.extraction import ArchiveRefused, archive_members, extract_archive
 from hephaestus.release.manifest import parse_sums
 from hephaestus.services.errors import AnswerTooLarge
 from hephaestus.services.github import GitHubClient
@@ -82,9 +82,9 @@ class WheelhouseFetch:
         lists = {asset.name: self._sums(asset) for asset in chosen.manifests}
         expected = self._expected(chosen, lists)
         name = chosen.archive.name
-        kept = self.cache.kept_archive(name, sha256=expected, overwrite=self.options.overwrite)
-        # Looked at before anything large is fetched: what is in the way is in the way then, too.
-        unpacked = self.cache.kept_unpacked(name, sha256=expected, overwrite=self.options.overwrite)
+        overwrite = self.options.overwrite
+        kept = self.cache.kept_archive(name, sha256=expected, overwrite=overwrite, private=self.private)
+        self.cache.check_unpacked(name, sha256=expected, overwrite=overwrite)
         if kept is None:
             archive = self.private / name
             sha256 = self._download(chosen.archive, archive, expected)
@@ -94,7 +94,8 @@ class WheelhouseFetch:
         size = archive.stat().st_size
         self.proofs.holds(name, f"{size} bytes, sha256 {sha256}")
         self._signature(chosen, archive, sha256)
-        unpacked = unpacked or self._unpack(archive, sha256)
+        # Also when its wheels lie there unpacked: only what comes out of the proven archive is proven.
+        unpacked = self._unpack(archive, sha256)
         _consistent(unpacked, lists.get(SUMS, {}))
         assets = [asset.name for asset in chosen.release.assets]
         return Wheelhouse(
@@ -155,12 +156,25 @@ class WheelhouseFetch:
         claim = Claim(file=archive, kind="bundle", proof=bundle, name=name, sha256=sha256)
         self.proofs.signed(name, [claim], tag=chosen.release.tag)
 
+    def _held(self, unpacked: Unpacked | None, archive: Path, sha256: str) -> Unpacked | None:
+        """The wheels found unpacked, if they are the verified archive's: the marker beside them is nobody's word."""
+        if unpacked is None:
+            return None
+        with storage_failures(self.cache.folder):
+            members = archive_members(archive, sha256=sha256)
+        if {member.name: member.digest for member in members} == dict(unpacked.members):
+            return unpacked
+        self.narrator.warn(f"{unpacked.folder} does not hold what {archive.name} does; it is unpacked again")
+        return None
+
     def _unpack(self, archive: Path, sha256: str) -> Unpacked:
         self.narrator.step(f"unpacking {archive.name}")
         folder = self.private / "wheels"
         boundary(f"unpack {archive.name}")
         with storage_failures(self.cache.folder):
-            members = extract_archive(archive, folder)
+            # Where others can write, too, an archive could be exchanged since it was verified.
+            promised = sha256 if archive.parent != self.private else ""
+            members = extract_archive(archive, folder, sha256=promised)
             unpacked = Unpacked.of(folder, archive.name, sha256, members)
         boundary(f"unpacked {archive.name}")
         return unpacked
