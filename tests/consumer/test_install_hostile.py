@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,11 @@ from pathlib import Path
 import pytest
 from consumer.shop import ARCHIVE, NEED, TAG, TINY, Done, Shop, packed, sha256, wheels
 from stages.releases import IDENTITY
+from stages.served import Thing
+
+from hephaestus.consumer.cache import MARKER
+from hephaestus.consumer.wheels import pinned_requirements
+from hephaestus.standins.http import Request, Response
 
 WHEEL = TINY.wheel_name
 
@@ -248,3 +254,59 @@ def test_an_old_bundle_name_is_found_too(shop: Shop) -> None:
     done = shop.install("--download-only", "--tag", TAG)
     assert done.code == 0, done
     assert f"{ARCHIVE}.sigstore" in shop.downloads()
+
+
+@pytest.mark.parametrize("kind", ["list", "bundle"])
+def test_a_proof_whose_name_leads_elsewhere_is_refused(shop: Shop, tmp_path: Path, kind: str) -> None:
+    """GitHub's answer names the list or the bundle with a path: nothing is written outside of the private folder."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    was = f"{ARCHIVE}.sha256" if kind == "list" else f"{ARCHIVE}.sigstore.json"
+    evil = f"{outside}/x-wheelhouse.{'sha256' if kind == 'list' else 'sigstore.json'}"
+    shop.release(shop.assets())
+
+    def renamed(request: Request) -> Response | None:
+        answer = (
+            shop.github.handle(request) if "/releases/" in request.path and "/assets/" not in request.path else None
+        )
+        return answer and replace(answer, body=answer.body.replace(f'"{was}"'.encode(), json.dumps(evil).encode()))
+
+    shop.before = renamed
+    assert evil in refused(shop, "--download-only", "--tag", "v1.2.3").err
+    assert list(outside.iterdir()) == []
+
+
+def test_another_release_than_the_one_asked_for_is_refused(shop: Shop) -> None:
+    """Asked for v1.2.3, GitHub answers with v1.0.0, rightly signed at its own tag: the old is not the new."""
+    old = packed(wheels())
+    identity = replace(IDENTITY, ref="refs/tags/v1.0.0")
+    shop.release(shop.assets(old, bundle=shop.bundle(old, identity=identity)), tag="v1.0.0")
+
+    def instead(request: Request) -> Response | None:
+        if request.path.endswith("/releases/tags/v1.2.3"):
+            return shop.github.handle(replace(request, path=request.path.replace("v1.2.3", "v1.0.0")))
+        return None
+
+    shop.before = instead
+    assert "v1.0.0" in refused(shop, "--download-only", "--tag", "v1.2.3").err
+
+
+def test_wheels_in_the_cache_are_held_against_the_archive(shop: Shop, pip_venv: Path) -> None:
+    """Other wheels lie unpacked in the cache, with a marker that claims they are the archive's: the archive decides."""
+    archive = packed(wheels())
+    shop.release(shop.assets(archive))
+    assert shop.install("--download-only").code == 0
+    folder = shop.cache / ARCHIVE.removesuffix(".tar.gz")
+    evil = Thing(name="need", version="1.0", code="NEEDED = 'evil'\n")
+    (folder / evil.wheel_name).write_bytes(evil.wheel())
+    marker = json.loads((folder / MARKER).read_text())
+    marker["members"][evil.wheel_name] = f"sha256:{sha256(evil.wheel())}"
+    listing = pinned_requirements({name: value for name, value in marker["members"].items() if name.endswith(".whl")})
+    (folder / "requirements.txt").write_text(listing)
+    marker["members"]["requirements.txt"] = f"sha256:{sha256(listing.encode())}"
+    (folder / MARKER).write_text(json.dumps(marker))
+    done = shop.install("--python", pip_venv)
+    assert done.code == 0, done
+    code = next(pip_venv.parents[1].glob("lib/python*/site-packages/need*.py")).read_text()
+    assert code == NEED.code
+    assert (folder / evil.wheel_name).read_bytes() == NEED.wheel()

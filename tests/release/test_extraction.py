@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hephaestus.release.archive import write_archive
-from hephaestus.release.extraction import ArchiveRefused, Limits, extract_archive
+from hephaestus.release.extraction import ArchiveRefused, Limits, archive_members, extract_archive
 
 
 def tar(*members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.PAX_FORMAT, **more: dict[str, str]) -> bytes:
@@ -386,3 +386,22 @@ def edited(content: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
         elif kind == "double":
             content = content[:at] + content[max(0, at - 512) :]
     return content
+
+
+def test_an_archive_is_what_it_was_when_it_was_verified(tmp_path: Path) -> None:
+    """The archive's own digest is taken of the very bytes that are unpacked; exchanged meanwhile, nothing is kept."""
+    archive, target = tmp_path / "a.tar.gz", tmp_path / "to"
+    archive.write_bytes(tar(member("a.whl", b"good")))
+    verified = hashlib.sha256(archive.read_bytes()).hexdigest()
+    read = archive_members(archive, sha256=verified)
+    assert list(tmp_path.iterdir()) == [archive]
+    assert extract_archive(archive, target, sha256=verified) == read
+    archive.write_bytes(tar(member("b.whl", b"evil")))
+    for again in (
+        lambda: extract_archive(archive, target, sha256=verified),
+        lambda: archive_members(archive, sha256=verified),
+    ):
+        with pytest.raises(ArchiveRefused, match="exchanged") as caught:
+            again()
+        assert caught.value.code == "digest"
+    assert [path.name for path in target.iterdir()] == ["a.whl"]

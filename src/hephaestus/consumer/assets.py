@@ -92,10 +92,15 @@ def choose(release: Release, options: InstallOptions, *, interpreter: Interprete
         bundle = next((asset for name in bundle_names for asset in assets if asset.name == name), None)
     patterns = (f"{options.sigstore_pattern}.json", options.sigstore_pattern)
     bundle = bundle or next((found for pattern in patterns if (found := _first(assets, pattern))), None)
+    manifests = tuple(asset for asset in (manifest, sums) if asset is not None and asset.uploaded)
+    for asset in (*manifests, *([bundle] if bundle is not None else [])):
+        # They are fetched under their names: a pattern lets any path through, and names come from outside.
+        if problem := unfit_member_name(asset.name):
+            raise ArchiveRefused(archive=repr(asset.name), code="name", problem=f"it {problem}")
     return Chosen(
         release=release,
         archive=archive,
-        manifests=tuple(asset for asset in (manifest, sums) if asset is not None and asset.uploaded),
+        manifests=manifests,
         bundle=bundle,
         looked_for_bundle=f"{' or '.join(bundle_names)} among its assets",
     )

@@ -10,6 +10,7 @@ import hashlib
 import tarfile
 import zlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +19,7 @@ from hephaestus.release.archive import Member
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.names import unfit_member_name
 
-__all__ = ["ArchiveRefused", "Limits", "extract_archive"]
+__all__ = ["ArchiveRefused", "Limits", "archive_members", "extract_archive"]
 
 _READ = 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
@@ -69,19 +70,25 @@ class Limits:
 
 
 def extract_archive(
-    archive: Path, target: Path, *, limits: Limits | None = None, expected: Mapping[str, str] | None = None
+    archive: Path,
+    target: Path,
+    *,
+    limits: Limits | None = None,
+    expected: Mapping[str, str] | None = None,
+    sha256: str = "",
 ) -> tuple[Member, ...]:
     """Unpack a .tar.gz of flat regular files into ``target`` (made if absent); returns the members in order.
 
     A leading ``./`` is dropped and an entry for the root folder passed over. No existing file is ever written to.
-    ``expected`` (name to ``sha256:<hex>``) must be met exactly, when given. Raises ArchiveRefused, and OSError
-    where the disk fails.
+    ``expected`` (name to ``sha256:<hex>``) must be met exactly, when given. ``sha256`` (hex), when given, is what the
+    archive's own bytes must have as they are read: for an archive that others could exchange after it was verified.
+    Raises ArchiveRefused, and OSError where the disk fails.
     """
     made: list[Path] = []
     target.mkdir(parents=True, exist_ok=True)
     try:
         with archive.open("rb") as stream:
-            reading = _Reading(archive.name, stream, limits or Limits())
+            reading = _Reading(archive.name, stream, limits or Limits(), sha256)
             return reading.unpack(target, made, expected)
     except BaseException:
         for path in made:
@@ -89,20 +96,28 @@ def extract_archive(
         raise
 
 
+def archive_members(archive: Path, *, limits: Limits | None = None, sha256: str = "") -> tuple[Member, ...]:
+    """The members of an archive, judged as ``extract_archive`` does; nothing is written. Raises the same."""
+    with archive.open("rb") as stream:
+        return _Reading(archive.name, stream, limits or Limits(), sha256).unpack(None, [], None)
+
+
 class _Reading:
     """One archive being read."""
 
-    def __init__(self, name: str, stream: BinaryIO, limits: Limits) -> None:
+    def __init__(self, name: str, stream: BinaryIO, limits: Limits, sha256: str) -> None:
         self._name = name
         self._stream = stream
         self._limits = limits
+        self._promised = sha256
+        self._read_so_far = hashlib.sha256()
         self._inflate = zlib.decompressobj(31)
         self._feed = b""
         self._taken = 0
         self._total = 0
         self._headers = 0
 
-    def unpack(self, target: Path, made: list[Path], expected: Mapping[str, str] | None) -> tuple[Member, ...]:
+    def unpack(self, target: Path | None, made: list[Path], expected: Mapping[str, str] | None) -> tuple[Member, ...]:
         members: list[Member] = []
         names: dict[str, str] = {}
         while (header := self._next_header()) is not None:
@@ -117,7 +132,7 @@ class _Reading:
             names[name.casefold()] = name
             if expected is not None and name not in expected:
                 raise self._refusal("foreign", f"{name} is in it, but not in its list")
-            member = self._unpack_one(target / name, name, size, made)
+            member = self._unpack_one(target / name if target is not None else None, name, size, made)
             if expected is not None and member.digest != expected[name]:
                 raise self._refusal("digest", f"{name} has {member.digest}, the list says {expected[name]}")
             members.append(member)
@@ -126,21 +141,28 @@ class _Reading:
             raise self._refusal("missing", f"{', '.join(missing)}: in its list, but not in it")
         return tuple(members)
 
-    def _unpack_one(self, path: Path, name: str, size: int, made: list[Path]) -> Member:
+    def _unpack_one(self, path: Path | None, name: str, size: int, made: list[Path]) -> Member:
         digest, left = hashlib.sha256(), size
+        with self._output(path, name, made) as output:
+            while left:
+                chunk = self._read(min(left, _READ))
+                digest.update(chunk)
+                if output is not None:
+                    output.write(chunk)
+                left -= len(chunk)
+        self._padding(size)
+        return Member(name=name, size=size, digest=f"sha256:{digest.hexdigest()}")
+
+    def _output(self, path: Path | None, name: str, made: list[Path]) -> AbstractContextManager[BinaryIO | None]:
+        """The new file of a member; nothing where the archive is only read."""
+        if path is None:
+            return nullcontext()
         try:
             output = path.open("xb")
         except FileExistsError as error:
             raise self._refusal("twice", f"{name} is already in {path.parent}, which must be empty") from error
         made.append(path)
-        with output:
-            while left:
-                chunk = self._read(min(left, _READ))
-                digest.update(chunk)
-                output.write(chunk)
-                left -= len(chunk)
-        self._padding(size)
-        return Member(name=name, size=size, digest=f"sha256:{digest.hexdigest()}")
+        return output
 
     def _next_header(self) -> tuple[str, int] | None:
         """The next member's name and size; None at the end-of-archive marker."""
@@ -200,6 +222,8 @@ class _Reading:
                 raise self._refusal("trailing", "data follows the end of the archive")
         if self._inflate.unused_data or self._feed or self._stream.read(1):
             raise self._refusal("trailing", "data follows the end of the gzip stream")
+        if self._promised and self._read_so_far.hexdigest() != self._promised:
+            raise self._refusal("digest", f"its SHA-256 is not {self._promised} any more: it was exchanged")
 
     def _padding(self, size: int) -> None:
         if padding := -size % _BLOCK:
@@ -230,6 +254,8 @@ class _Reading:
             if not self._feed:
                 self._feed = self._stream.read(_READ // 4)
                 self._taken += len(self._feed)
+                if self._promised:
+                    self._read_so_far.update(self._feed)
             try:
                 chunk = self._inflate.decompress(self._feed, size)
             except zlib.error as error:

@@ -60,7 +60,10 @@ class GitHubClient:
         """
         answer = self._ask(f"/releases/tags/{quote(tag, safe='')}", tag=tag, missing_ok=True)
         if answer.status == 200:
-            return Release.read(answer.json(), url=answer.url)
+            release = Release.read(answer.json(), url=answer.url)
+            if release.tag != tag:
+                raise AnswerInvalid(url=answer.url, defect=f"it is about release {release.tag!r}, not {tag!r}")
+            return release
         found = [release for release in self.releases() if release.tag == tag]
         published = [release for release in found if not release.draft]
         if len(found) > 1 and not published:
