@@ -18,7 +18,7 @@ from hephaestus.release.errors import ReleaseError
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.http import HttpClient
 from hephaestus.services.releases import Release
-from hephaestus.stages.github_release import GitHubReleaseStage
+from hephaestus.stages.github_release import ForeignAssetsError, GitHubReleaseStage
 from hephaestus.stages.notes import release_notes
 from hephaestus.stages.publication import asset_files
 from hephaestus.stages.verification import Proof
@@ -177,6 +177,21 @@ def test_github_release_refuses(case: Case, scene: Scene, monkeypatch: pytest.Mo
         release = seen(scene)
         assert release is not None
         assert not release.draft
+
+
+def test_a_draft_with_an_asset_of_somebody_else_is_never_published(scene: Scene) -> None:
+    """Installed clients take the first archive whose name matches: one that was slipped into the draft stops it."""
+    complete(scene)
+    put_there(scene, "a-wheelhouse.tar.gz", b"evil")
+    with pytest.raises(ForeignAssetsError, match=r"a-wheelhouse\.tar\.gz"):
+        scene.run(GitHubReleaseStage())
+    release = seen(scene)
+    assert release is not None
+    assert release.draft
+    assert scene.directory.receipt("github-release") is None
+    kept = scene.standins.github._store.repository.releases[0]
+    kept.assets = [asset for asset in kept.assets if asset.name != "a-wheelhouse.tar.gz"]
+    assert scene.run(GitHubReleaseStage()).state == "done"
 
 
 def seen_nothing(change: Any) -> bool:

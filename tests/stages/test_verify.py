@@ -130,6 +130,16 @@ def test_a_complete_release_passes_line_by_line(public: Scene) -> None:
     assert public.run(VerifyStage()).state == "skipped"
 
 
+def test_an_asset_that_is_none_of_ours_is_a_line_that_fails(public: Scene) -> None:
+    """Put on the published release by somebody else, it is served beside ours to whoever takes what matches."""
+    kept = released(public)
+    kept.assets = [replace(kept.assets[0], name="a-wheelhouse.tar.gz"), *kept.assets]
+    with pytest.raises(NotVerifiedError) as caught:
+        public.run(VerifyStage())
+    assert lines_of(caught.value) == [("FAIL", "github", "a-wheelhouse.tar.gz")]
+    assert "promote nothing" in caught.value.next_step
+
+
 @pytest.mark.parametrize("case", cases("verify"), ids=str)
 def test_verify_refuses(case: Case, public: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each service out of step is a line of its own, with its state, and the next command fits; no receipt is left."""

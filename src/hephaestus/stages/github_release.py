@@ -6,10 +6,11 @@ github-actions, section 2). Until then it stays a draft that holds every asset, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hephaestus.release.directory import Staging
-from hephaestus.release.errors import Finding
+from hephaestus.release.errors import Finding, ReleaseError
 from hephaestus.release.manifest import digest_of
 from hephaestus.services.releases import Release
 from hephaestus.stages.indexes import http_client
@@ -19,9 +20,21 @@ from hephaestus.stages.publication import asset_files, github_client, index_stat
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
 from hephaestus.stages.verification import Proof, bundle_of, refusals, verify
 
-__all__ = ["GitHubReleaseStage"]
+__all__ = ["ForeignAssetsError", "GitHubReleaseStage"]
 
 _NEEDS = ("build", "sign", "check", "wheelhouse", "sign-wheelhouse")
+
+
+class ForeignAssetsError(ReleaseError):
+    """Raised when the draft holds assets that are none of this release's: published, they would pass for it."""
+
+    def __init__(self, *, tag: str, url: str, names: Sequence[str]) -> None:
+        super().__init__(
+            what=f"github-release: the draft of {tag} holds {len(names)} assets that are none of this release",
+            why="somebody else put them there; published they would be part of the release, unsigned, perhaps for ever",
+            details=[ascii(name)[1:-1] for name in names],
+            next_step=f"find out who put them there; remove them from the draft ({url}), then `nox -s github-release`",
+        )
 
 
 class GitHubReleaseStage(Stage):
@@ -115,6 +128,8 @@ class GitHubReleaseStage(Stage):
                 progress=lambda _name, done, total: context.narrator.progress(done, total, "bytes"),
             )
             report = client.read_back(release, expected)
+            if release.draft and report.foreign:
+                raise ForeignAssetsError(tag=release.tag, url=context.world.stable(release.url), names=report.foreign)
             lacking = self._incomplete(context)
             if not report.complete:
                 lacking = [*lacking, *(f"asset {name} is not there as sent" for name in report.missing)]

@@ -99,7 +99,12 @@ class VerifyStage(Stage):
                 report = client.read_back(release, expected) if release is not None else None
         except ServiceError as error:
             return [Verdict(place="github", subject="releases", state=State.FAIL, reason=error.what)]
-        return [found, *(asset_verdicts(report) if report is not None else ())]
+        if report is None:
+            return [found]
+        foreign = [
+            Verdict(place="github", subject=name, state=State.FAIL, reason="is none of ours") for name in report.foreign
+        ]
+        return [found, *asset_verdicts(report), *foreign]
 
     def _proven(self, context: Context) -> list[Verdict]:
         """Every bundle and every attestation the indexes serve, verified in one go with workflow and tag pinned."""
