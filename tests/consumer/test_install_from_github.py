@@ -36,6 +36,10 @@ def test_a_release_is_proven_installed_and_kept(shop: Shop, kind: str, request: 
     assert {one["sha256"] for one in told["installed"]} == {sha256(content) for content in wheels().values()}
     assert told["files"][0]["path"] == str(shop.cache / ARCHIVE)
     assert told["warnings"] == []
+    # Each switch by itself: the environment keeps pip and uv from indexes as well.
+    (command,) = [line for line in done.err.splitlines() if line.startswith("  > ")]
+    for words in ("--no-index", "--require-hashes", "--only-binary :all:", "--find-links", "-r"):
+        assert f" {words} " in command, command
 
 
 def test_nothing_is_taken_from_anywhere_else(shop: Shop, pip_venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,17 +56,6 @@ def test_nothing_is_taken_from_anywhere_else(shop: Shop, pip_venv: Path, monkeyp
     assert shop.left() == sorted(
         {ARCHIVE, STEM, *(f"{STEM}/{name}" for name in (MARKER, "requirements.txt", TINY.wheel_name))}
     )
-
-
-@pytest.mark.parametrize("kind", ["pip", "uv"])
-def test_the_installer_is_told_to_use_nothing_else(shop: Shop, kind: str, request: pytest.FixtureRequest) -> None:
-    """The command that is run, and said, holds every switch that keeps it to the folder and the hashes."""
-    python = request.getfixturevalue("pip_venv" if kind == "pip" else "venv")
-    shop.release(shop.assets(packed(wheels(NEED))))
-    done = shop.install("--python", python)
-    (command,) = [line for line in done.err.splitlines() if line.startswith("  > ")]
-    for words in ("--no-index", "--require-hashes", "--only-binary :all:", "--find-links", "-r"):
-        assert f" {words} " in command, command
 
 
 def test_no_index_of_the_environment_reaches_the_installer() -> None:

@@ -140,8 +140,16 @@ def test_a_dependency_out_of_test_pypi_is_refused_before_anything_is_installed(
 
 def test_what_is_there_in_the_same_version_is_left_or_replaced(market: Market, pip_venv: Path) -> None:
     """A second time nothing changes, and it is said; told to, pip replaces it with the proven file."""
+    import subprocess
+
+    import uv
+
     market.publish()
-    assert market.install("--python", pip_venv).code == 0
+    for thing in (TINY, NEED):
+        wheel = market.shop.folder / thing.wheel_name
+        wheel.write_bytes(thing.wheel())
+        words = [uv.find_uv_bin(), "pip", "install", "-q", "--no-deps", "--no-index", "--python", pip_venv, wheel]
+        subprocess.run(words, check=True)
     module = next(pip_venv.parents[1].glob("lib/python*/site-packages/tiny_project.py"))
     module.write_text("changed = True\n")
     done = market.install("--python", pip_venv, "--json")

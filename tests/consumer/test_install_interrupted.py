@@ -23,7 +23,7 @@ STEM = ARCHIVE.removesuffix(".tar.gz")
 KEPT = sorted([ARCHIVE, STEM, *(f"{STEM}/{name}" for name in (MARKER, "requirements.txt", *wheels()))])
 
 #: What has just changed something; at the others the state is the same as at one of these (`nox -s crash` tries all).
-TELLING = ("private", "downloaded", "unpacked", "installed", "rename", "renamed")
+TELLING = ("private", "downloaded", "unpacked", "installed", "renamed")
 
 
 @dataclass

@@ -7,6 +7,7 @@ tests/consumer/test_testpypi_smoke.py points it at a stand-in with them, so that
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shlex
@@ -33,7 +34,9 @@ def version() -> str:
 def test_what_test_pypi_serves_can_be_installed_and_starts(version: str, tmp_path: Path) -> None:
     """Installed by hash after its attestation held, nothing else from Test PyPI, and the program tells the version."""
     venv = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    # virtualenv, where it is there, does in a tenth of the time what the standard library does.
+    maker = "virtualenv" if importlib.util.find_spec("virtualenv") else "venv"
+    subprocess.run([sys.executable, "-m", maker, venv], check=True, stdout=subprocess.DEVNULL)
     python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
     environ = {"HEPHAESTUS_RELEASE_CACHE": str(tmp_path / "cache"), **os.environ, "PYTHONPATH": str(ROOT / "src")}
     words = ["release", "install", "--source", "test-pypi", "--tag", version, "--python", str(python), "--json"]
