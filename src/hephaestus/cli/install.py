@@ -125,7 +125,7 @@ def install(
         int | None, typer.Option("--max-retries", metavar="N", help="Attempts per request, the first included: 3.")
     ] = None,
     github_url: Annotated[
-        str | None, typer.Option("--github-url", metavar="URL", help="The GitHub API, for a GitHub Enterprise Server.")
+        str | None, typer.Option("--github-url", metavar="URL", help="The GitHub API, in place of GitHub's own.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The outcome as JSON on standard output.")] = False,
     python_executable: Annotated[str | None, typer.Option("--python-executable", hidden=True)] = None,
