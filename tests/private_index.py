@@ -25,7 +25,7 @@ class PrivateIndex:
     """Pages are HTML below ``/simple/``, uploads go to ``/upload/``; what it lacks, somebody else may have.
 
     ``asked`` collects the Authorization header of every request. ``denied`` answers every upload with that status,
-    in place of the stand-in's rules.
+    in place of the stand-in's rules; with ``json`` its pages are JSON, as the stand-in's are.
     """
 
     def __init__(self, state: Path, *, user: str, password: str) -> None:
@@ -33,6 +33,7 @@ class PrivateIndex:
         self.index = Index("internal", state, verify_token=_none, verify_attestation=_none, faults=self.faults)
         self.asked: list[str] = []
         self.denied = 0
+        self.json = False
         self._login = _basic(user, password)
         self._inside = _basic("__token__", self.index.add_user_token(user))
 
@@ -47,7 +48,7 @@ class PrivateIndex:
                 return Response(status=self.denied, body=b"<html>no</html>", headers={"Content-Type": "text/html"})
             inside = {**request.headers, "authorization": self._inside}
             return self.index.handle(replace(request, path="/legacy/", headers=inside))
-        if request.path.startswith("/simple/"):
+        if request.path.startswith("/simple/") and not self.json:
             return self._page(request)
         return self.index.handle(request)
 

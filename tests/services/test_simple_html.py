@@ -157,6 +157,17 @@ def test_a_redirect_to_a_login_is_refused(
         IndexClient(f"{url}/simple/", http=http, html=True).project("tiny-thing")
 
 
+def test_a_redirect_to_another_port_of_the_index_is_no_other_index(
+    http: HttpClient, serve: Callable[[Handler], Listener], asked: list[Request]
+) -> None:
+    """The same host under another address is a mistake of the configuration: it says nothing about the project."""
+    url = serve(
+        answering(Response(status=301, headers={"Location": "http://127.0.0.1:9/simple/tiny-thing/"}), asked)
+    ).url
+    with pytest.raises(RedirectRefused):
+        IndexClient(f"{url}/simple/", http=http, html=True).project("tiny-thing")
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_token_that_may_not_read_is_told(
     http: HttpClient, serve: Callable[[Handler], Listener], asked: list[Request], status: int

@@ -23,9 +23,10 @@ from hephaestus.release.project import read_project
 from hephaestus.services.errors import CertificateRefused
 from hephaestus.services.private import IndexTokenRefused
 from hephaestus.stages.proofs import outputs_of, unproven
-from hephaestus.stages.publication import required_indexes
+from hephaestus.stages.publication import index_states, required_indexes
 from hephaestus.stages.rules import all_findings
 from hephaestus.stages.runner import Outcome, run_stage
+from hephaestus.stages.sealing import inquire
 from hephaestus.stages.sign import SignDistributions
 from hephaestus.stages.stage import Context, Stage
 from hephaestus.stages.upload import UploadPyPI
@@ -139,6 +140,23 @@ def test_only_what_is_missing_is_sent(desk: Desk) -> None:
     assert desk.upload().state == "done"
     assert desk.sent() == [WHEEL]
     assert "1 of 2 files are not on internal yet" in desk.narrator.lines
+
+
+def test_a_release_may_be_completed_at_any_time(desk: Desk) -> None:
+    """The 14 days are PyPI's: pages in JSON tell times, and however old the first file is, no gate is shut."""
+    desk.server.json = True
+    desk.server.index.seed(desk.context.directory.dist / SDIST, uploaded=1_500_000_000.0)
+    assert UploadPyPI().gates(desk.context) == []
+    (state,) = index_states(desk.context, required_indexes(desk.context)).values()
+    assert state.plan is not None
+    assert (len(state.plan.missing), state.plan.deadline) == (1, None)
+
+
+def test_what_is_there_seals_the_version_under_the_name_of_that_index(desk: Desk) -> None:
+    """A later build must reproduce it; the message names the index as it is called."""
+    assert inquire(desk.context).where == ()
+    desk.server.index.seed(desk.context.directory.dist / SDIST)
+    assert inquire(desk.context).where == ("internal",)
 
 
 def test_other_bytes_under_our_name_stop_everything(desk: Desk, tmp_path: Path) -> None:
