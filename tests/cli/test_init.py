@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
+import typer
 from release.repositories import git, isolated
 from typer.testing import CliRunner
 
@@ -52,6 +54,18 @@ def test_a_fresh_project_is_made_ready_and_told_what_is_next(root: Path) -> None
     assert (code, output.count("as it should be")) == (0, 5)
     assert "nox -s release" in output
     assert files(root) == {**written, ".github/release.txt": b"x"}
+
+
+def test_a_reader_that_leaves_does_not_leave_half_of_the_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`hephaestus init | head`: when the pipe closes at the first word, every file is written already."""
+
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(typer, "echo", closed)
+    done = CliRunner().invoke(app, ["init"])
+    assert done.exit_code == 1
+    assert sorted(files(root)) == sorted(["pyproject.toml", "noxfile.py", ".gitignore", WORKFLOW, ".github/release.in"])
 
 
 def test_a_dry_run_writes_nothing(root: Path) -> None:

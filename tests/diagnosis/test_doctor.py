@@ -80,6 +80,12 @@ def hidden_from_path(clinic: Clinic) -> None:
     clinic.git("config", "gpg.program", "no-such-gpg")
 
 
+def locked_workflow(clinic: Clinic) -> None:
+    step = "run: |\n  python -m pip install --require-hashes -r .github/release.txt\n  # pip install -r no.txt\n"
+    (clinic.root / ".github" / "workflows" / WORKFLOW).write_text(step, "utf-8")
+    clinic.git("commit", "-q", "-a", "-m", "the workflow that `hephaestus init` writes, without its lock")
+
+
 #: Code of the line that must FAIL, what is spoiled, and a word of what is seen.
 SPOILED: list[tuple[str, Spoil, str]] = [
     ("repository-named", made_up, "made up"),
@@ -87,6 +93,7 @@ SPOILED: list[tuple[str, Spoil, str]] = [
     ("remote", lambda clinic: clinic.git("remote", "set-url", "origin", "https://github.com/else/where"), "else/where"),
     ("tag", another_commit, "HEAD is"),
     ("workflow-file", configured('workflow = "other.yml"\n'), "other.yml is not in HEAD"),
+    ("workflow-lock", locked_workflow, ".github/release.txt is not in HEAD"),
     ("tag-signing", hidden_from_path, "no-such-gpg"),
     ("credentials", written(".pypirc", "[pypi]\nusername = __token__\npassword = pypi-x\n"), ".pypirc"),
     ("credentials", written(".netrc", "machine upload.pypi.org login x password y\n"), ".netrc"),
@@ -308,6 +315,17 @@ def test_a_workflow_that_the_tag_lacks(clinic: Clinic) -> None:
     line = clinic.line("workflow-file")
     assert line.verdict is Verdict.FAIL
     assert "refs/tags/v1.2.3" in line.seen
+
+
+def test_the_lock_of_the_jobs(clinic: Clinic) -> None:
+    """The lock that the workflow installs from FAILs while it is only in the work tree, and PASSes once committed."""
+    locked_workflow(clinic)
+    (clinic.root / ".github" / "release.txt").write_text("tiny==1\n", "utf-8")
+    assert clinic.line("workflow-lock").verdict is Verdict.FAIL
+    clinic.git("add", ".")
+    clinic.git("commit", "-q", "-m", "lock")
+    line = clinic.line("workflow-lock")
+    assert (line.verdict, line.seen) == (Verdict.PASS, ".github/release.txt is committed")
 
 
 def test_no_git_repository(clinic: Clinic) -> None:

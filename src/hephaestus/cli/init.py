@@ -91,17 +91,17 @@ def init(
         found = proposals(project, repository=where, suite=__version__)
         if unknown := [path for path in force or () if path not in {proposal.path for proposal in found}]:
             raise NothingToForceError(path=unknown[0], known=[proposal.path for proposal in found])
-        typer.echo(f"{project.name} {project.version}, {project.backend}, github.com/{where}")
+        decided = [(one, not one.same and (one.safe or one.path in (force or ()))) for one in found]
         places = occurrences(root, package=project.file_name, version_files=project.config.version_files)
-        typer.echo(f"  the version is in {', '.join(place.place for place in places)}")
-        left = []
-        for proposal in found:
-            writes = not proposal.same and (proposal.safe or proposal.path in (force or ()))
-            if not proposal.same and not writes:
-                left.append(proposal.path)
-            _tell(proposal, writes=writes)
+        # All files before the first word: a reader that closes the pipe (`| head`) must not leave half of them.
+        for proposal, writes in decided:
             if writes and not dry_run:
                 write_bytes(root / proposal.path, proposal.after.encode())
+        typer.echo(f"{project.name} {project.version}, {project.backend}, github.com/{where}")
+        typer.echo(f"  the version is in {', '.join(place.place for place in places)}")
+        for proposal, writes in decided:
+            _tell(proposal, writes=writes)
+        left = [proposal.path for proposal, writes in decided if not proposal.same and not writes]
         if left:
             raise LeftAsTheyAreError(paths=left)
     if dry_run:

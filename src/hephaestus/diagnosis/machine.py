@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
@@ -29,6 +30,9 @@ CLOCK_SECONDS = 6.0
 
 #: What `dependencies` of this suite asks for; a nox of an older environment is found here all the same.
 _NOX = Version("2026.8.10")
+
+#: A requirements file of the repository, in a step's command.
+_REQUIREMENTS = re.compile(r"^[^#\n]*?\s(?:-r|--requirement)[ =](?P<path>[A-Za-z0-9_.][^\s'\"$]*\.txt)\b", re.MULTILINE)
 
 
 def machine_lines(case: Case) -> Iterator[Line]:
@@ -61,6 +65,13 @@ def machine_lines(case: Case) -> Iterator[Line]:
             "the publisher names this file, and GitHub runs it as it is in the tagged commit",
             f"commit .github/workflows/{case.workflow}, or correct `workflow` in [tool.hephaestus.release]",
             _workflow,
+        ),
+        (
+            "workflow-lock",
+            "workflow lock",
+            "every job installs the suite from it, by hash; without it the first one fails, the tag being pushed",
+            "make it with the command that `hephaestus init` prints, then commit it",
+            _lock,
         ),
         (
             "tag-signing",
@@ -152,6 +163,20 @@ def _workflow(check: Check, case: Case) -> Line:
     return check.judged(
         f"{path} is not in {', '.join(missing)}" if missing else f"{path} is committed", good=not missing
     )
+
+
+def _lock(check: Check, case: Case) -> Line:
+    tag = f"refs/tags/{case.project.tag}"
+    ref = tag if commit_of(case.project.root, tag) else "HEAD"
+    top = Path(git_says(case.project.root, "rev-parse", "--show-toplevel") or case.project.root)
+    text = git_says(top, "cat-file", "blob", f"{ref}:.github/workflows/{case.workflow}")
+    if text is None:
+        return check.unknown("the workflow is not committed")
+    named = sorted(set(_REQUIREMENTS.findall(text)))
+    missing = [path for path in named if git_says(top, "cat-file", "-e", f"{ref}:{path}") is None]
+    if missing:
+        return check.failed(f"{', '.join(missing)} is not in {ref}")
+    return check.passed(f"{', '.join(named)} is committed" if named else "the workflow names none")
 
 
 def _signing(check: Check, case: Case) -> Line:

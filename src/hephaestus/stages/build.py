@@ -135,8 +135,6 @@ class BuildStage(Stage):
         write_text(staging.path("SHA256SUMS"), render_sums(digests))
         generators = {path.name: _generator(path) for path in built.wheels}
         warnings = [*proof.builds.warnings(), *_tree_warnings(proof.tree)]
-        for warning in warnings:
-            context.narrator.warn(warning.line())
         data = {
             "source": _source_data(context, source),
             "changes": recorded_changes(context, source),
