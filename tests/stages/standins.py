@@ -7,6 +7,7 @@ release that was made once.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import threading
@@ -22,6 +23,7 @@ from stages.conftest import RecordingNarrator
 from stages.releases import IDENTITY, NAME, PROJECT, SDIST, VERSION, WHEEL, Spoilt, put, sdist, signatures, wheel
 from trove_classifiers import classifiers
 
+from hephaestus.release.archive import write_archive
 from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.release.manifest import digest_of, render_sums
 from hephaestus.release.project import read_project
@@ -178,6 +180,13 @@ class Standins:
         )
 
 
+def archived(files: Mapping[str, bytes]) -> bytes:
+    """A wheelhouse that holds these files."""
+    stream = io.BytesIO()
+    write_archive(stream, files, epoch=1_700_000_000)
+    return stream.getvalue()
+
+
 def make_release(root: Path, serving: Serving) -> ReleaseDirectory:
     """A whole release up to the signed wheelhouse: real distributions, real signatures, receipts of every stage."""
     release = ReleaseRoot(path=root / "release", rehearsal=True)
@@ -199,9 +208,10 @@ def make_release(root: Path, serving: Serving) -> ReleaseDirectory:
     put(directory, "sign", signatures(directory, serving), commit=IDENTITY.sha, evidence=evidence)
     for stage in ("check", "upload-testpypi", "smoke"):
         put(directory, stage, {}, commit=IDENTITY.sha, evidence={"state": "complete"})
+    archive = archived({WHEEL: distributions[WHEEL]})
     housed = {
-        f"wheelhouse/{ARCHIVE}": b"an archive",
-        f"wheelhouse/{ARCHIVE}.sha256": f"{hashlib.sha256(b'an archive').hexdigest()}  {ARCHIVE}\n".encode(),
+        f"wheelhouse/{ARCHIVE}": archive,
+        f"wheelhouse/{ARCHIVE}.sha256": f"{hashlib.sha256(archive).hexdigest()}  {ARCHIVE}\n".encode(),
         "wheelhouse/sbom.cdx.json": b"{}",
     }
     put(directory, "wheelhouse", housed, commit=IDENTITY.sha)

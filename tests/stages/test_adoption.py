@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 from stages.releases import SDIST, WHEEL
-from stages.standins import Scene, edit_receipt, forget
+from stages.standins import Scene, archived, edit_receipt, forget
 
-from hephaestus.release.errors import ReleaseError
+from hephaestus.release.errors import GateRefused, ReleaseError
 from hephaestus.services.refusals import AssetMismatch
 from hephaestus.stages.github_release import GitHubReleaseStage
 from hephaestus.stages.sign import (
@@ -22,6 +22,7 @@ from hephaestus.stages.sign import (
 from hephaestus.stages.upload import UploadPyPI, UploadTestPyPI
 from hephaestus.stages.wheelhouse import WheelhouseStage
 from hephaestus.standins.faults import Fault
+from hephaestus.standins.github.store import StoredAsset
 
 ATTESTATIONS = [f"attestations/{name}.publish.attestation" for name in (SDIST, WHEEL)]
 BUNDLES = [f"bundles/{name}.sigstore.json" for name in (SDIST, WHEEL, "SHA256SUMS")]
@@ -178,20 +179,57 @@ def test_the_wheelhouse_of_a_release_is_taken_over_with_its_signatures(scene: Sc
     assert now(scene, *was) == was
 
 
-def test_a_wheelhouse_somebody_else_put_there_is_never_signed(scene: Scene) -> None:
-    """Another archive under our name on the release: taken over, its bundle does not hold, and ours is not given."""
-    scene.run(GitHubReleaseStage())
-    started_again(scene)
+def replaced(scene: Scene, content: bytes) -> None:
+    """Have other bytes under the wheelhouse's name on GitHub, rightly listed beside it."""
     release = next(found for found in scene.standins.github._store.repository.releases if found.tag == "v1.2.3")
-    asset, sums = release.asset_named(ARCHIVE), release.asset_named(f"{ARCHIVE}.sha256")
+    listed = f"{hashlib.sha256(content).hexdigest()}  {ARCHIVE}\n".encode()
+    for name, stored in ((ARCHIVE, content), (f"{ARCHIVE}.sha256", listed)):
+        stores(scene, release.asset_named(name), stored)
+
+
+def stores(scene: Scene, asset: StoredAsset | None, content: bytes) -> None:
+    """Exchange the bytes of an asset, and what GitHub says of them."""
     assert asset is not None
-    assert sums is not None
-    digest = hashlib.sha256(b"evil").hexdigest()
-    for one, content in ((asset, b"evil"), (sums, f"{digest}  {ARCHIVE}\n".encode())):
-        scene.standins.github._store.asset_path(one).write_bytes(content)
-        one.size, one.digest = len(content), f"sha256:{hashlib.sha256(content).hexdigest()}"
+    scene.standins.github._store.asset_path(asset).write_bytes(content)
+    asset.size, asset.digest = len(content), f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def test_a_wheelhouse_somebody_else_put_there_is_never_signed(scene: Scene) -> None:
+    """Another archive with our wheel in it on the release: taken over, its bundle does not hold, ours is not given."""
+    scene.run(GitHubReleaseStage())
+    wheel = (scene.directory.dist / WHEEL).read_bytes()
+    started_again(scene)
+    replaced(scene, archived({WHEEL: wheel, "need-1.0-py3-none-any.whl": b"evil"}))
     scene.run(WheelhouseStage())
     with pytest.raises(AdoptedWheelhouseError) as caught:
         scene.run(SignWheelhouse())
     assert caught.value.details == (f"bundles/{ARCHIVE}.sigstore.json",)
     assert scene.directory.receipt("sign-wheelhouse") is None
+
+
+def test_a_wheelhouse_of_other_bytes_of_ours_is_refused(scene: Scene) -> None:
+    """What another run has packed is of its own build, if the tag was moved since: our wheel in it must be ours."""
+    scene.run(GitHubReleaseStage())
+    started_again(scene)
+    replaced(scene, archived({WHEEL: b"another build"}))
+    scene.run(WheelhouseStage())
+    with pytest.raises(GateRefused) as caught:
+        scene.run(SignWheelhouse())
+    assert [finding.code for finding in caught.value.findings] == ["wheelhouse-other-wheel"]
+
+
+@pytest.mark.parametrize("listed", [b"\xff\xfe", b"nothing of the kind\n"], ids=["bytes", "text"])
+def test_a_wheelhouse_with_a_broken_list_is_made_anew(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, listed: bytes
+) -> None:
+    """A checksum on the release that is none is said; the wheelhouse is not taken over, and not the end of it."""
+    scene.run(GitHubReleaseStage())
+    started_again(scene)
+    release = next(found for found in scene.standins.github._store.repository.releases if found.tag == "v1.2.3")
+    stores(scene, release.asset_named(f"{ARCHIVE}.sha256"), listed)
+    made = {"archive": ARCHIVE, "members": []}
+    monkeypatch.setattr("hephaestus.stages.wheelhouse._make", lambda *_given, **_more: (made, []))
+    outcome = scene.run(WheelhouseStage())
+    assert outcome.receipt is not None
+    assert outcome.receipt.evidence == {**made, "further": []}
+    assert "made anew" in scene.said()

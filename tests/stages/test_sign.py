@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from stages.conftest import plain_world
 from stages.releases import PROJECT, SDIST, WHEEL, Spoilt, build, put, sdist, signatures, signing_world, wheel
+from stages.standins import ARCHIVE as HOUSE
+from stages.standins import archived
 
 from hephaestus.release.errors import GateRefused
 from hephaestus.stages.runner import Outcome, run_stage
@@ -232,7 +234,8 @@ def test_other_bytes_are_signed_again(signed: Context, tmp_path: Path) -> None:
 def test_sign_wheelhouse_signs_archives_and_bill_of_materials(signed: Context) -> None:
     """The second session signs what wheelhouse put out, except the .sha256 files, and attests nothing."""
     archive = "wheelhouse/tiny-project-1.2.3-wheelhouse.tar.gz"
-    put(signed.directory, "wheelhouse", {archive: b"a", f"{archive}.sha256": b"b", "wheelhouse/sbom.cdx.json": b"{}"})
+    held = archived({WHEEL: (signed.directory.dist / WHEEL).read_bytes()})
+    put(signed.directory, "wheelhouse", {archive: held, f"{archive}.sha256": b"b", "wheelhouse/sbom.cdx.json": b"{}"})
     outcome = sign(signed, SignWheelhouse())
     assert outcome.receipt is not None
     assert set(outcome.receipt.outputs) == {
@@ -240,6 +243,29 @@ def test_sign_wheelhouse_signs_archives_and_bill_of_materials(signed: Context) -
         "bundles/sbom.cdx.json.sigstore.json",
     }
     assert signed.directory.damage() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "code"),
+    [
+        (HOUSE, {WHEEL: b"evil"}, "wheelhouse-other-wheel"),
+        (HOUSE, {WHEEL.replace("py3", "py2.py3"): b"evil"}, "wheelhouse-other-wheel"),
+        (HOUSE, {"need-1.0-py3-none-any.whl": b"x"}, "wheelhouse-other-wheel"),
+        (HOUSE, None, "wheelhouse-broken"),
+        (WHEEL, {}, "wheelhouse-foreign"),
+        (f"deeper/{HOUSE}", {}, "wheelhouse-foreign"),
+    ],
+)
+def test_what_is_no_wheelhouse_of_what_was_built_is_not_signed(
+    signed: Context, name: str, held: dict[str, bytes] | None, code: str
+) -> None:
+    """Foreign code ran where it was packed: our wheel in it exchanged or absent, no archive, a file that is none."""
+    content = b"no archive" if held is None else archived(held)
+    put(signed.directory, "wheelhouse", {f"wheelhouse/{name}": content, "wheelhouse/sbom.cdx.json": b"{}"})
+    with pytest.raises(GateRefused) as raised:
+        sign(signed, SignWheelhouse())
+    assert [finding.code for finding in raised.value.findings] == [code]
+    assert signed.directory.receipt("sign-wheelhouse") is None
 
 
 def test_sign_wheelhouse_needs_the_wheelhouse(signed: Context) -> None:

@@ -21,6 +21,7 @@ from hephaestus.stages.sealing import sealed
 from hephaestus.stages.sign_answers import IdentityMissingError, expired, explained
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
 from hephaestus.stages.verification import Proof, attestation_of, bundle_of, refusals, verify
+from hephaestus.stages.wheelhouse_contents import contents_findings
 from hephaestus.toolchain.process import Completed
 from hephaestus.worlds.world import ChildKind
 
@@ -333,5 +334,5 @@ class SignWheelhouse(_Sign):
         return AdoptedWheelhouseError(tag=context.project.tag, missing=sorted(missing)) if missing and adopted else None
 
     def gates(self, context: Context) -> list[Finding]:
-        """The wheelhouse as it was made, of the distributions as built."""
-        return unproven(context, ["build", "wheelhouse"])
+        """The wheelhouse as it was made, of the distributions as built: they are what is in it."""
+        return unproven(context, ["build", "wheelhouse"]) or contents_findings(context)

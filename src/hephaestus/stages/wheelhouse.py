@@ -14,7 +14,7 @@ from packaging.utils import parse_wheel_filename
 
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, Severity
-from hephaestus.release.manifest import digest_of, parse_sums
+from hephaestus.release.manifest import ManifestError, digest_of, parse_sums
 from hephaestus.release.metadata import read_core_metadata
 from hephaestus.release.names import unfit_member_name
 from hephaestus.release.targets import Target, preferred_wheel
@@ -23,6 +23,7 @@ from hephaestus.stages.installation import fitting_wheel, running_interpreter, u
 from hephaestus.stages.proofs import distributions, unproven
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
 from hephaestus.stages.targets import described
+from hephaestus.stages.wheelhouse_contents import archive_name
 from hephaestus.stages.wheelhouse_needs import PlannedArchive, fetch_wheels
 from hephaestus.stages.wheelhouse_packing import SBOM, pack
 from hephaestus.stages.wheelhouse_proof import prove
@@ -41,13 +42,6 @@ _TABLE = "tool.hephaestus.release.wheelhouse"
 
 #: Installed clients take the first asset that matches (facts: consumers, C1 and C5): one may, no other.
 OLD_CLIENT_PATTERN = "*wheelhouse*.tar.gz"
-
-
-def archive_name(context: Context, target: Target | None = None) -> str:
-    """An archive's name: the one that installed clients look for, or that of one target, which they must not see."""
-    prefix = context.project.config.wheelhouse.prefix or context.project.normalized
-    kind = "wheelhouse" if target is None else f"wheels-{target.name}"
-    return f"{prefix}-{context.project.version}-{kind}.tar.gz"
 
 
 def planned_archives(context: Context) -> tuple[list[PlannedArchive], list[Finding]]:
@@ -134,13 +128,21 @@ def _taken_over(context: Context, staging: Staging, archives: list[str]) -> dict
     told = []
     for name in archives:
         digest = digest_of(public[name])
-        if parse_sums(public[f"{name}.sha256"].read_text(encoding="utf-8"), source=f"{name}.sha256") != {name: digest}:
+        if _listed(public[f"{name}.sha256"]) != {name: digest}:
             context.narrator.warn(f"{name} on the GitHub Release is not what its .sha256 says; made anew")
             return {}
         told.append({"archive": name, "sha256": digest.removeprefix("sha256:"), "size": public[name].stat().st_size})
     for name, path in public.items():
         shutil.copyfile(path, staging.path(f"wheelhouse/{name}"))
     return {"state": ADOPTED, **told[0], "further": told[1:]}
+
+
+def _listed(sums: Path) -> dict[str, str]:
+    """What a checksum file says; nothing where it is none, for it comes from outside."""
+    try:
+        return parse_sums(sums.read_text(encoding="utf-8"), source=sums.name)
+    except (UnicodeDecodeError, ManifestError):
+        return {}
 
 
 def _make(
