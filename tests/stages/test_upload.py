@@ -13,6 +13,7 @@ from stages.uploads import DAY, believe, stage_of
 from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.release.errors import ReleaseError
 from hephaestus.stages.upload import PASSED_OVER, UploadPyPI, UploadTestPyPI
+from hephaestus.stages.upload_answers import NotShownError, ProvenanceMissingError
 from hephaestus.worlds.world import ChildKind, TestPyPIPolicy
 
 
@@ -53,6 +54,32 @@ class TestUpload:
         with pytest.raises(ReleaseError, match="a name is used once for ever"):
             scene.run(stage_of(scene))
         assert "shows 1 of 2 files" in scene.said()
+
+
+@pytest.mark.usefixtures("signatures_hold")
+def test_attestations_of_files_that_are_not_shown_are_not_counted_as_served(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older copy of the page answers when attestations are counted: of none of no files nothing is concluded."""
+    scene.publish("pypi")
+    monkeypatch.setattr("hephaestus.services.index.IndexClient.release_files", lambda *_given: ())
+    with pytest.raises(NotShownError, match="does not show them yet") as caught:
+        scene.run(stage_of(scene))
+    assert caught.value.details == tuple(f"not shown: {name}" for name in (WHEEL, SDIST))
+    assert scene.directory.receipt("upload-pypi") is None
+
+
+@pytest.mark.usefixtures("signatures_hold")
+@pytest.mark.parametrize("bundles", [None, "x", ["x"], [{"attestations": 1}], [{"attestations": []}]])
+def test_a_misshapen_provenance_holds_no_attestation(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, bundles: object
+) -> None:
+    """Whatever an index answers in its place, a file without attestations is named."""
+    scene.publish("pypi")
+    answer = {"attestation_bundles": bundles}
+    monkeypatch.setattr("hephaestus.services.index.IndexClient.provenance", lambda *_given: answer)
+    with pytest.raises(ProvenanceMissingError):
+        scene.run(stage_of(scene))
 
 
 @pytest.mark.usefixtures("signatures_hold")

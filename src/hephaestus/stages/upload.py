@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from hephaestus.consumer.served import attestations_in
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding
 from hephaestus.services.errors import AnswerInvalid, RateLimited, ServiceDown, ServiceError, Unreachable
-from hephaestus.services.index import IndexProject, PropagationState, UploadPlan, plan_upload
+from hephaestus.services.index import IndexProject, Propagation, PropagationState, UploadPlan, plan_upload
 from hephaestus.services.private import explain_token_upload
 from hephaestus.services.uploading import UploadAnswer, explain_upload
 from hephaestus.stages.indexes import asking
@@ -246,12 +246,14 @@ class UploadStage(Stage):
         They cannot be added later; FastAPI lost them unnoticed for months (facts: pypi, section 4).
         """
         counts: dict[str, int] = {}
+        ours = {Path(path).name for path in distributions(context)}
         with asking(context, self.index) as client:
-            files = client.release_files(context.project.normalized, context.project.version)
-            for file in (file for file in files if f"dist/{file.filename}" in distributions(context)):
-                provenance: Any = client.provenance(file) or {}
-                bundles = provenance.get("attestation_bundles", [])
-                counts[file.filename] = sum(len(bundle.get("attestations", [])) for bundle in bundles)
+            for file in client.release_files(context.project.normalized, context.project.version):
+                if file.filename in ours:
+                    counts[file.filename] = len(attestations_in(client.provenance(file) or {}))
+        if gone := tuple(sorted(ours - set(counts))):  # another node of the index's cache answered
+            seen = Propagation(state=PropagationState.LAGGING, visible=tuple(counts), waiting=gone, polls=1)
+            raise NotShownError(stage=self.name, index=self.index, seen=seen)
         if lost := [name for name, count in counts.items() if not count]:
             raise ProvenanceMissingError(stage=self.name, index=self.index, files=lost)
         return counts
