@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hephaestus.nox.posargs import HelpAsked, Request, UsageError, parse
+from hephaestus.nox.posargs import HelpAsked, PublishVariableError, Request, UsageError, parse
 from hephaestus.release.boundary import BoundaryFault
 from hephaestus.release.directory import STAGES
 from hephaestus.stages.stage import Options
@@ -62,11 +62,18 @@ def test_faults_of_this_process_are_told_from_those_of_stand_ins() -> None:
     assert read("--fault=pypi:503").boundary is None
 
 
-@pytest.mark.parametrize(("value", "publish"), [("1", True), ("0", False), ("", False), ("true", False), (None, False)])
+@pytest.mark.parametrize(("value", "publish"), [("1", True), ("0", False), ("", False), (None, False)])
 def test_only_a_one_publishes(value: str | None, publish: bool) -> None:
     """HEPHAESTUS_PUBLISH counts when it is exactly 1; the option always does."""
     assert read(publish=value).publish is publish
     assert read("--publish", publish=value).publish is True
+
+
+@pytest.mark.parametrize("value", ["true", "yes", " 1", "01", "2"])
+def test_a_word_that_may_have_meant_one_is_no_rehearsal(value: str) -> None:
+    """A job that says HEPHAESTUS_PUBLISH=true is told so: rehearsed, it would end green with nothing published."""
+    with pytest.raises(PublishVariableError, match="HEPHAESTUS_PUBLISH is"):
+        read(publish=value)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hephaestus.release.directory import STAGES
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.indexes import IndexConfig
 from hephaestus.release.receipts import ReceiptError
-from hephaestus.report.summary import brief, render, summarize, write
+from hephaestus.report.summary import brief, current, render, summarize, write
 from hephaestus.worlds.private import PrivateTarget
 
 TOKEN = "pypi-" + "A" * 40
@@ -107,6 +107,16 @@ class TestFailures:
         assert "sign" in summarize(project(tmp_path), directory, world="rehearsal")["failures"]
         released(tmp_path, "sign", sign={"started": "9999-01-01T00:00:00Z"})
         assert summarize(project(tmp_path), directory, world="rehearsal")["failures"] == {}
+
+    def test_a_failure_is_over_when_the_stage_is_found_to_hold(self, tmp_path: Path) -> None:
+        """`-- --tag=v9` was refused, without it the old receipt holds: the stage is done, not failed for ever."""
+        directory = released(tmp_path)
+        write(summarize(project(tmp_path), directory, world="rehearsal", failed=("build", ERROR)), directory)
+        assert not current(directory, "build")
+        told = summarize(project(tmp_path), directory, world="rehearsal", held="build")
+        assert (states(told)["build"], told["failures"], told["next"]) == ("done", {}, "")
+        write(told, directory)
+        assert current(directory, "build")
 
     def test_a_failure_after_a_success_counts(self, tmp_path: Path) -> None:
         """A stage that was done long ago and has failed since is failed."""

@@ -13,7 +13,7 @@ from hephaestus.release.directory import STAGES
 from hephaestus.release.errors import ReleaseError
 from hephaestus.stages.stage import Options
 
-__all__ = ["Request", "UsageError", "parse"]
+__all__ = ["PublishVariableError", "Request", "UsageError", "parse"]
 
 
 class UsageError(ReleaseError):
@@ -24,6 +24,17 @@ class UsageError(ReleaseError):
             what=f"after `--`: {problem}",
             why="one grammar serves all stages, so that a chain and a single stage are asked in the same words",
             next_step="`nox -s release -- --help` lists what may stand there",
+        )
+
+
+class PublishVariableError(ReleaseError):
+    """Raised for an HEPHAESTUS_PUBLISH that is neither a yes nor a no; nothing has been started."""
+
+    def __init__(self, *, value: str) -> None:
+        super().__init__(
+            what=f"HEPHAESTUS_PUBLISH is {value!r}",
+            why="1 publishes, 0 or nothing rehearses; a job that meant 1 would end green with nothing published",
+            next_step="set it to 1, or unset it",
         )
 
 
@@ -65,7 +76,11 @@ def parse(words: Sequence[str], *, environ: Mapping[str, str], invoked_from: Pat
     for stage in given.redo:
         if stage not in {*STAGES, "*"}:
             raise UsageError(problem=f"--redo={stage}: no such stage; the stages are {', '.join(STAGES)}")
-    publish = given.publish or environ.get("HEPHAESTUS_PUBLISH") == "1"
+    variable = environ.get("HEPHAESTUS_PUBLISH", "")
+    if variable not in ("", "0", "1"):
+        # Rehearsed all the same, a job that says `true` would end green with nothing published.
+        raise PublishVariableError(value=variable)
+    publish = given.publish or variable == "1"
     if given.index is not None and not given.index:
         raise UsageError(problem="--index takes the name of a configured index")
     if given.index and not publish:

@@ -143,7 +143,9 @@ def _staged(
         if outcome.state == "done" or (
             outcome.state == "skipped" and not summary.current(opened.directory, stage.name)
         ):
-            told = summary.summarize(project, opened.directory, world=opened.world.label, target=target)
+            told = summary.summarize(
+                project, opened.directory, world=opened.world.label, target=target, held=stage.name
+            )
             summary.write(told, opened.directory)
         if request.publish:
             hand_over(stage.name, project, opened.directory, reason=outcome.reason, environ=os.environ)

@@ -29,19 +29,21 @@ def summarize(
     world: str,
     target: PrivateTarget | None = None,
     failed: tuple[str, ReleaseError] | None = None,
+    held: str = "",
 ) -> dict[str, Any]:
     """Everything the receipts say, as JSON data (schema 1).
 
     A receipt of another world says nothing about this one. ``target`` is the private index it goes to.
     ``failed`` is a stage that has just ended badly and its error; failures told earlier are kept from
-    ``summary.json`` until their stage leaves a newer receipt. Raises ReceiptError.
+    ``summary.json`` until their stage leaves a newer receipt, or its receipt was just found to hold (``held``).
+    Raises ReceiptError.
     """
     receipts = directory.receipts()
     manifest = directory.manifest()
     failures = {
         stage: told
         for stage, told in _told(directory, world=world).items()
-        if stage not in receipts or str(told.get("at", "")) > receipts[stage].started
+        if stage != held and (stage not in receipts or str(told.get("at", "")) > receipts[stage].started)
     }
     if failed is not None:
         stage, error = failed
@@ -154,11 +156,16 @@ def write(summary: Mapping[str, Any], directory: ReleaseDirectory) -> Path:
 
 
 def current(directory: ReleaseDirectory, stage: str) -> bool:
-    """Whether ``summary.json`` was written after the receipt of ``stage``; a kill may have come between the two."""
+    """Whether ``summary.json`` was written after the receipt of ``stage``, and tells no failure of it.
+
+    A kill may have come between the two; and what failed with other options is done again without them.
+    """
     try:
         written = (directory.path / _FILE).stat().st_mtime_ns
+        if stage in json.loads((directory.path / _FILE).read_text(encoding="utf-8"))["failures"]:
+            return False
         return written >= (directory.path / "receipts" / f"{stage}.json").stat().st_mtime_ns
-    except OSError:
+    except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
