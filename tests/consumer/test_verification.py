@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +284,16 @@ def test_a_github_release_out_of_step_is_refused(
     assert (code, err) == (1, "")
     assert any(line.startswith(expected) for line in out.splitlines()), out
     assert ("PASS" in out) == (name != "no release")
+
+
+@pytest.mark.parametrize("twin", ["sha256sums", "SHA256SUMS"])
+def test_assets_that_could_be_taken_for_one_another_are_refused(public: Scene, verify: Verify, twin: str) -> None:
+    """Of two names that differ only in case, or not at all, each could pass for the other."""
+    assets = public.standins.github._store.repository.releases[0].assets
+    assets.append(replace(next(asset for asset in assets if asset.name == "SHA256SUMS"), name=twin))
+    code, out, _ = verify("--tag", TAG)
+    assert code == 1
+    assert f"FAIL   github    {twin}: there is also SHA256SUMS" in out
 
 
 def test_an_asset_name_that_leaves_the_folder_is_refused(public: Scene, verify: Verify) -> None:

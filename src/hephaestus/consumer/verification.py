@@ -124,7 +124,16 @@ class Verification:
 
     def _assets(self, client: GitHubClient, assets: Iterable[Asset], folder: Path) -> list[Verdict]:
         """Download assets; a verdict for each that did not arrive as GitHub says it is."""
-        verdicts = (self._asset(client, asset, folder) for asset in assets)
+        verdicts: list[Verdict | None] = []
+        seen: dict[str, str] = {}
+        for asset in assets:
+            if twin := seen.get(asset.name.casefold()):
+                # Where case makes no difference, one would take the other's place and never be looked at.
+                reason = f"there is also {twin}: they could be taken for one another"
+                verdicts.append(Verdict(state=State.FAIL, place="github", subject=asset.name, reason=reason))
+                continue
+            seen[asset.name.casefold()] = asset.name
+            verdicts.append(self._asset(client, asset, folder))
         return [verdict for verdict in verdicts if verdict is not None]
 
     def _asset(self, client: GitHubClient, asset: Asset, folder: Path) -> Verdict | None:
