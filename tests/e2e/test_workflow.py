@@ -279,11 +279,11 @@ def test_github_down_half_way(ready: Callable[..., Run], runner: Runner) -> None
     runner.settle(run)
 
 
-@pytest.mark.parametrize("what", ["byte", "commit", "receipt"])
+@pytest.mark.parametrize("what", ["byte", "commit", "receipt", "staged"])
 def test_an_artifact_that_is_not_what_was_handed_over(
     ready: Callable[..., Run], runner: Runner, tmp_path: Path, what: str
 ) -> None:
-    """One changed byte, the whole directory of another commit, a receipt slipped in: refused, and nothing is sent."""
+    """A changed byte, the directory of another commit, a receipt slipped in or staged: refused, and nothing is sent."""
     run = ready()
 
     def tamper(name: str, workspace: Path) -> None:
@@ -298,14 +298,19 @@ def test_an_artifact_that_is_not_what_was_handed_over(
         elif what == "receipt":
             (release / "receipts" / "smoke.json").write_bytes((release / "receipts" / "check.json").read_bytes())
         else:
-            other = (release / "receipts" / "build.json").read_text(encoding="utf-8")
-            (release / "receipts" / "build.json").write_text(redated(other), encoding="utf-8")
+            other = redated((release / "receipts" / "build.json").read_text(encoding="utf-8"))
+            place = release / {"commit": "receipts/build.json", "staged": ".staged/build/receipt.json"}[what]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(other, encoding="utf-8")
 
     run.tamper = tamper
     run.start(only=later)
     job = run.jobs["upload-testpypi"]
     assert job.result == "failure"
-    words = {"byte": "has sha256:", "commit": "its job handed over", "receipt": "receipts/smoke.json"}
+    words = {
+        "byte": "has sha256:", "commit": "its job handed over", "receipt": "receipts/smoke.json",
+        "staged": "an unfinished step arrived",
+    }  # fmt: skip
     assert words[what] in job.output, job.output
     assert runner.served("testpypi") == {}
     assert runner.served("pypi") == {}

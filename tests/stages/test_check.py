@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from stages.conftest import plain_world
 from stages.releases import PROJECT, SDIST, WHEEL, Spoilt, build, put, sdist, signatures, signing_world, wheel
+from stages.standins import edit_receipt, forget
 
 from hephaestus.release.config import CheckConfig
 from hephaestus.release.errors import GateRefused
@@ -21,6 +22,7 @@ from hephaestus.stages.stage import Context
 from hephaestus.standins.http import Listener, Request, Response
 from hephaestus.standins.sigstore import Serving
 from hephaestus.toolchain.process import Completed
+from hephaestus.worlds.world import DirtyPolicy
 
 MakeContext = Callable[..., Context]
 MakeRelease = Callable[..., Context]
@@ -185,6 +187,21 @@ def test_an_sdist_of_another_commit_is_not_compared(release: MakeRelease) -> Non
     (warning,) = check(elsewhere).warnings
     assert warning.code == "sdist-not-compared"
     assert "here is ffffffffffff" in warning.message
+
+
+@pytest.mark.parametrize("claim", [{"tree": "e" * 40}, {"tree": "e" * 40, "dirty": True}])
+def test_an_sdist_to_be_published_is_compared_or_refused(release: MakeRelease, claim: dict[str, Any]) -> None:
+    """A back end of ill will could have the receipt of build tell of another tree: not compared is then not checked."""
+    context = release()
+    policy = replace(context.world.policy, dirty=DirtyPolicy.REFUSE)
+    context = replace(context, world=replace(context.world, policy=policy))
+    assert check(context).warnings == ()
+    forget(context.directory, "check")
+    evidence = {"source": {"tree": claim["tree"]}}
+    edit_receipt(context.directory, "build", evidence=evidence, dirty=claim.get("dirty", False))
+    with pytest.raises(CheckFailed) as raised:
+        check(context)
+    assert [finding.code for finding in raised.value.errors] == ["sdist-not-compared"]
 
 
 def test_a_tool_that_gives_no_verdict_is_an_error(release: MakeRelease, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from hephaestus.stages.rules import all_findings
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
 from hephaestus.stages.tool_reports import read_contents_report, read_twine_report, tool_broken
 from hephaestus.stages.verification import Proof, attestation_of, bundle_of, refusals, verify
-from hephaestus.worlds.world import ChildKind
+from hephaestus.worlds.world import ChildKind, DirtyPolicy
 
 __all__ = ["CheckFailed", "CheckStage"]
 
@@ -247,7 +247,13 @@ def _sdists(context: Context, paths: Sequence[Path]) -> tuple[dict[str, Any], li
         built = build.commit[:12] if build is not None else "an unknown commit"
         message = f"not compared with the commit: it was built from {built}, {here}"
         remedy = "check out the commit that was built to compare them"
-        return {}, [_warned("sdist-not-compared", path.name, message, remedy) for path in sdists]
+        # What is published comes from a clean commit: there it can be compared, unless somebody saw to it that not.
+        published = context.world.policy.dirty is DirtyPolicy.REFUSE
+        severity = Severity.ERROR if published else Severity.WARNING
+        return {}, [
+            Finding(code="sdist-not-compared", subject=path.name, message=message, remedy=remedy, severity=severity)
+            for path in sdists
+        ]
     tree = context.work / "commit"
     export(source, tree)
     expected = tree_members(tree)
@@ -276,7 +282,3 @@ def _source_here(context: Context) -> Source | None:
         return read_source(context.project.root)
     except SourceError:
         return None
-
-
-def _warned(code: str, subject: str, message: str, remedy: str) -> Finding:
-    return Finding(code=code, subject=subject, message=message, remedy=remedy, severity=Severity.WARNING)
