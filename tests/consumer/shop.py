@@ -149,8 +149,10 @@ class Shop:
 
     def words(self, *words: object) -> list[str]:
         """The command line of an installation from here."""
-        given = ["--github-url", self.url, "--trusted-root", str(self.serving.trusted_root), "--repository", REPOSITORY]
-        return ["release", "install", *given, *map(str, words)]
+        asked = list(map(str, words))
+        led = [] if {"pypi", "test-pypi"} & set(asked) else ["--github-url", self.url]
+        given = [*led, "--trusted-root", str(self.serving.trusted_root), "--repository", REPOSITORY]
+        return ["release", "install", *given, *asked]
 
     def install(self, *words: object) -> Done:
         """Run ``hephaestus release install`` in this process."""

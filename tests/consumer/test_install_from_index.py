@@ -282,6 +282,7 @@ def test_a_yanked_version_is_installed_by_its_exact_pin_with_a_warning(market: M
         (["--tag", "v9.9"], {}, "has no tiny-project 9.9"),
         (["--tag", "latest"], {}, "that is no version"),
         (["--project", "other", "--repository", "o/r"], {}, "has no project other"),
+        (["--project", "other", "--repository", "o/r"], {}, "name the distribution with `--project`"),
         ([], {"status": "quarantined", "reason": "malware"}, "quarantined: malware"),
     ],
 )

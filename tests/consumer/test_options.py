@@ -95,6 +95,7 @@ def test_the_cache_is_where_each_system_has_it(
         ({"index_url": "https://x.org/simple/"}, "--index-url means nothing with --source github"),
         ({"extra_index_url": "https://x.org/simple/"}, "--extra-index-url means nothing with --source github"),
         ({"source": "pypi", "asset_pattern": "x"}, "--asset-pattern means nothing with --source pypi"),
+        ({"source": "pypi", "github_url": "https://g.example.org/"}, "--github-url means nothing with --source pypi"),
         ({"source": "pypi", "token": "x"}, "--token means nothing with --source pypi"),
         ({"source": "pypi", "remove_archive": True}, "--remove-archive means nothing with --source pypi"),
         ({"source": "pypi", "cleanup": True}, "--cleanup means nothing with --source pypi"),

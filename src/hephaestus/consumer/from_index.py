@@ -79,7 +79,12 @@ def _choose(installation: Installation, client: IndexClient, name: str, interpre
     options, place = installation.options, installation.options.index_url
     project = client.project(name)
     if project is None:
-        raise ReleaseMissing(wanted=f"project {name}", place=place)
+        raise ReleaseMissing(
+            wanted=f"project {name}",
+            place=place,
+            why="nothing of that name is there, or the index shows it to nobody without a login",
+            next_step="name the distribution with `--project`, or the index with `--index-url`",
+        )
     if project.status == "quarantined":
         raise ReleaseMissing(wanted=f"usable {name}", place=place, hint=f"it is quarantined: {project.reason}")
     if project.status != "active":

@@ -26,7 +26,15 @@ _IDENTITY = re.compile(
     r"https://github\.com/(?P<repository>[^/]+/[^/]+)/\.github/workflows/(?P<workflow>[^/@]+)@(?P<ref>.+)\Z"
 )
 _TOKEN = re.compile(r"(?:gh[oprsu]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}|[0-9a-f]{40})\Z")
-_FROM_GITHUB = ("asset_pattern", "manifest_pattern", "sigstore_pattern", "token", "remove_archive", "cleanup")
+_FROM_GITHUB = (
+    "asset_pattern",
+    "manifest_pattern",
+    "sigstore_pattern",
+    "token",
+    "remove_archive",
+    "cleanup",
+    "github_url",
+)
 _FROM_INDEX = ("project", "index_url", "extra_index_url")
 
 

@@ -43,10 +43,10 @@ class OptionsRefused(ReleaseError):
 class ReleaseMissing(ReleaseError):
     """Raised when there is no release to install: none of that tag or version, or no stable one at all."""
 
-    def __init__(self, *, wanted: str, place: str, hint: str = "", next_step: str = "") -> None:
+    def __init__(self, *, wanted: str, place: str, hint: str = "", why: str = "", next_step: str = "") -> None:
         super().__init__(
             what=f"{place} has no {wanted}{f' ({hint})' if hint else ''}",
-            why="drafts and pre-releases are never taken for the latest; a private repository needs a token",
+            why=why or "drafts and pre-releases are never taken for the latest; a private repository needs a token",
             next_step=next_step or f"name a release that is there with `--tag`, then {_RERUN}",
         )
 

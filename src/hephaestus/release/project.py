@@ -81,8 +81,8 @@ def read_project(root: Path) -> Project:
     except FileNotFoundError as error:
         raise ProjectError(
             what=f"{path.name} does not exist here",
-            why="the suite releases the Python project whose noxfile it is called from",
-            next_step="run nox in the project's root, or add a pyproject.toml with a [project] table",
+            why="the suite releases the Python project in whose folder it is called",
+            next_step="run the same command in the project's root, or add a pyproject.toml with a [project] table",
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ProjectError(
