@@ -41,6 +41,24 @@ def test_every_command_of_the_front_page_is_typed_here() -> None:
     assert not missing
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hephaestus doctor",
+        "hephaestus init",
+        "hephaestus release install",
+        "hephaestus release verify",
+        "hephaestus wheelhouse",
+    ],
+)
+def test_what_the_front_page_only_names_explains_itself(original: Project, text: str) -> None:
+    """A command that the page names and another page teaches (where it is typed in full) has a help of its own."""
+    assert text in SHOWN, f"README.md no longer shows {text!r}"
+    done = hephaestus(original, *text.split()[1:], "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().startswith("Usage: ")
+
+
 @pytest.mark.parametrize("text", ["nox -s smoke", "nox -s smoke --no-dependencies"])
 def test_smoke_finds_nothing_to_do_after_a_release(released: Project, text: str) -> None:
     """Both ways to rerun one stage end well, run nothing that holds, and no stage beyond smoke."""

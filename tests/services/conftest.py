@@ -42,7 +42,7 @@ def time() -> Time:
 
 @pytest.fixture
 def http(time: Time) -> Iterator[HttpClient]:
-    patience = Patience(connect_seconds=2, silence_seconds=0.2, attempts=3)
+    patience = Patience(connect_seconds=2, silence_seconds=1.0, attempts=3)
     with HttpClient(
         user_agent="hephaestus-tests", patience=patience, sleep=time.sleep, clock=time, jitter=lambda: 0.0
     ) as client:

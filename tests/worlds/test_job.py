@@ -43,6 +43,7 @@ def test_the_publisher_itself_is_fine(project: Project, event: str) -> None:
         ({"repository": "mallory/tiny-thing"}, "job-repository"),
         ({"repository": ""}, "job-repository"),
         ({"workflow_ref": "someone/tiny-thing/.github/workflows/release.yml@refs/tags/v1.2.3"}, "job-workflow"),
+        ({"workflow_ref": "mallory/tiny-thing/.github/workflows/publish-pypi.yml@refs/tags/v1.2.3"}, "job-workflow"),
         ({"workflow_ref": ""}, "job-workflow"),
         ({"workflow_ref": "someone/tiny-thing/.github/workflows/publish-pypi.yml@refs/heads/main"}, "job-workflow-ref"),
         ({"ref": "refs/heads/main"}, "job-ref"),

@@ -84,12 +84,12 @@ def job_findings(job: Job, *, project: Project, commit: str) -> list[Finding]:
             f"this job belongs to {job.repository or 'no repository'}, the release to {publisher.repository}",
             "a fork cannot publish; set [tool.hephaestus.release] repository if the project has moved",
         )
-    file = job.workflow_ref.partition("@")[0].rpartition("/.github/workflows/")[2]
-    if file != publisher.workflow:
+    owner, _, file = job.workflow_ref.partition("@")[0].rpartition("/.github/workflows/")
+    if file != publisher.workflow or owner.casefold() != publisher.repository.casefold():
         differs(
             "job-workflow",
             "workflow",
-            f"this job is of {file or 'no workflow file'}, the publisher is {publisher.workflow}",
+            f"this job is of {job.workflow_ref or 'no workflow file'}, the publisher is {publisher.subject}",
             "the file's name is part of the publisher's identity: run it from that file",
         )
     if job.ref != publisher.ref:
