@@ -57,7 +57,7 @@ def test_a_fresh_project_gets_everything(tmp_path: Path) -> None:
     assert "@" not in workflow.replace("actions/checkout@", "").replace("-artifact@", "")
     assert "hephaestus-toolkit==0.3.0" in found[".github/release.in"].after
     assert tomllib.loads(found["pyproject.toml"].after)["tool"]["hephaestus"]["release"] == {"repository": "o/tiny"}
-    assert found[".gitignore"].after == "/release/\n/.nox/\n"
+    assert found[".gitignore"].after == "/release/\n/.nox/\n/.venv/\n__pycache__/\n"
     ast.parse(found["noxfile.py"].after)
 
 
@@ -85,7 +85,7 @@ def test_additions_keep_every_line_and_its_end(tmp_path: Path, end: str) -> None
         assert proposal.before is not None
         assert proposal.after.startswith(proposal.before)
         assert proposal.after.count("\n") == proposal.after.count(end)
-    assert found[".gitignore"].after == f"*.pyc{end}release/{end}/.nox/{end}"
+    assert found[".gitignore"].after == f"*.pyc{end}release/{end}/.nox/{end}/.venv/{end}__pycache__/{end}"
 
 
 def test_an_existing_noxfile_gets_the_call_only_when_forced(tmp_path: Path) -> None:
@@ -148,4 +148,4 @@ def test_any_gitignore_is_added_to(tmp_path_factory: pytest.TempPathFactory, tex
     root = tmp_path_factory.mktemp("any")
     found = proposed(root, **{".gitignore": text})[".gitignore"]
     assert found.after.startswith(text.rstrip())
-    assert found.same or found.after.rstrip().splitlines()[-1] in ("/release/", "/.nox/")
+    assert found.same or found.after.rstrip().splitlines()[-1] in ("/release/", "/.nox/", "/.venv/", "__pycache__/")

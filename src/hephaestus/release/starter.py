@@ -155,13 +155,16 @@ def _pyproject(root: Path, repository: str) -> Proposal:
 def _gitignore(project: Project) -> Proposal:
     before = _text(project.root, ".gitignore")
     known = {line.strip().strip("/") for line in (before or "").splitlines()}
-    folders = [name for name in (project.config.directory.strip("/"), ".nox") if name not in known]
+    # What a run leaves beside the sources would make the tree differ from the commit, which no publish accepts: what
+    # Python writes when it reads the noxfile, and in the workflow's jobs the environment nox is installed into.
+    wanted = {project.config.directory.strip("/"): "/", ".nox": "/", ".venv": "/", "__pycache__": ""}
+    folders = [f"{anchor}{name}/" for name, anchor in wanted.items() if name not in known]
     if before is not None and not folders:
         return Proposal(path=".gitignore", before=before, after=before)
     end = _line_end(before or "\n")
     start = f"{before.rstrip()}{end}" if before and before.strip() else ""
     return Proposal(
-        path=".gitignore", before=before, after=start + "".join(f"/{name}/{end}" for name in folders), adds=True
+        path=".gitignore", before=before, after=start + "".join(f"{name}{end}" for name in folders), adds=True
     )
 
 
