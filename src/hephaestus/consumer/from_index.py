@@ -24,7 +24,7 @@ from hephaestus.consumer.origins import Served
 from hephaestus.consumer.outcome import FetchedFile, Outcome
 from hephaestus.consumer.pip_errors import Tampered
 from hephaestus.consumer.refusals import DigestsDisagree, InstallFailed, ReleaseMissing
-from hephaestus.consumer.served import attestations_in, predicate_of
+from hephaestus.consumer.served import PUBLISH_PREDICATE, attestations_in, predicate_of
 from hephaestus.consumer.target import Target
 from hephaestus.consumer.trust import Claim
 from hephaestus.consumer.wheels import Interpreter, fitting_wheel, same_version
@@ -33,8 +33,6 @@ from hephaestus.services.index import IndexClient
 from hephaestus.services.project import IndexFile, IndexProject
 
 __all__ = ["install_from_index"]
-
-_PUBLISH = "https://docs.pypi.org/attestations/publish/v1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +152,7 @@ def _attested(installation: Installation, client: IndexClient, chosen: _Chosen, 
     proofs.holds(file.filename, f"{wheel.stat().st_size} bytes, sha256 {chosen.sha256}")
     # Of what cannot be read it cannot be told that it is of another kind: it counts, and fails by name.
     served = attestations_in(client.provenance(file) or {})
-    attestations = [one for one in served if predicate_of(one) in ("", _PUBLISH)]
+    attestations = [one for one in served if predicate_of(one) in ("", PUBLISH_PREDICATE)]
     if not attestations:
         looked = file.provenance or f"a provenance address on {installation.options.index_url}{chosen.project.name}/"
         proofs.lacks(file.filename, lacks="attestation", looked=looked)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hephaestus.consumer.dossier import SUMS
 from hephaestus.consumer.expectation import Pinned
-from hephaestus.consumer.served import attestations_in, fetched, index_verdicts, predicate_of
+from hephaestus.consumer.served import PUBLISH_PREDICATE, attestations_in, fetched, index_verdicts, predicate_of
 from hephaestus.consumer.trust import Claim
 from hephaestus.consumer.verdict import State, Verdict
 from hephaestus.services.errors import ServiceError
@@ -19,8 +19,6 @@ from hephaestus.services.transfer import Progress
 __all__ = ["BY_MANIFEST", "Indexed", "absent", "compare_trial", "fetch_release", "unanswered"]
 
 BY_MANIFEST = f"its SHA-256 is that of {SUMS}"
-
-_PUBLISH = "https://docs.pypi.org/attestations/publish/v1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +137,7 @@ def _attested(client: IndexClient, file: IndexFile, target: Path) -> tuple[list[
     for number, attestation in enumerate(found):
         # PyPI takes SLSA provenance too (facts: pypi, section 4); who published is what another kind does not say.
         kind = predicate_of(attestation)
-        if kind not in ("", _PUBLISH):
+        if kind not in ("", PUBLISH_PREDICATE):
             reason = f"another kind of attestation, not looked at: {kind}"
             verdicts.append(replace(absent("pypi", subject, reason), required=False))
             continue

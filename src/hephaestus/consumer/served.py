@@ -16,6 +16,7 @@ from hephaestus.services.transfer import Progress
 
 __all__ = [
     "FLAG",
+    "PUBLISH_PREDICATE",
     "YANKED",
     "asset_verdicts",
     "attestations_in",
@@ -24,6 +25,9 @@ __all__ = [
     "predicate_of",
     "release_verdict",
 ]
+
+#: The kind of attestation that says who published a file (PEP 740; facts: pypi, section 4).
+PUBLISH_PREDICATE = "https://docs.pypi.org/attestations/publish/v1"
 
 YANKED = "it is yanked"
 FLAG = "its pre-release flag"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hephaestus import __version__
 from hephaestus.diagnosis.case import INDEX_TITLES, Case
 from hephaestus.diagnosis.line import Check, Diagnosis, Line
 from hephaestus.diagnosis.machine import clock_question, machine_lines
 from hephaestus.diagnosis.publishers import index_lines, job_identity
 from hephaestus.diagnosis.repository import GROUP, repository_lines
+from hephaestus.services import USER_AGENT
 from hephaestus.services.http import HttpClient
 from hephaestus.services.patience import Patience
 
@@ -26,8 +26,7 @@ def diagnose(case: Case, *, offline: bool = False, mint: bool = False, patience:
     Raises MintElsewhereError, before anything is asked, where there is no identity; errors of a service become lines.
     """
     identity = job_identity(case) if mint else None
-    agent = f"hephaestus-toolkit/{__version__}"
-    with HttpClient(user_agent=agent, patience=patience, ca_file=_authority(case)) as http:
+    with HttpClient(user_agent=USER_AGENT, patience=patience, ca_file=_authority(case)) as http:
         asked = clock_question(case, http)
         here = [*machine_lines(case), asked.check.unknown(_OFFLINE) if offline else asked.line()]
         there = [_unasked(GROUP)] if offline else repository_lines(case, http)

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hephaestus import __version__
 from hephaestus.release.project import Project
 from hephaestus.release.root import ReleaseRoot
+from hephaestus.services import USER_AGENT
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.http import HttpClient
 from hephaestus.services.index import IndexClient
@@ -61,7 +61,7 @@ class Places:
     @contextmanager
     def http(self) -> Iterator[HttpClient]:
         """A client that gives up while a person still waits."""
-        with HttpClient(user_agent=f"hephaestus-toolkit/{__version__}", patience=self.patience) as client:
+        with HttpClient(user_agent=USER_AGENT, patience=self.patience) as client:
             yield client
 
     def index(self, name: str, http: HttpClient) -> IndexClient:

@@ -8,12 +8,10 @@ and a published GitHub Release keeps its bundles. Whatever is taken over is veri
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from hephaestus.consumer.served import attestations_in
+from hephaestus.consumer.served import PUBLISH_PREDICATE, attestations_in, predicate_of
 from hephaestus.services.errors import ServiceError
 from hephaestus.stages.indexes import asking, http_client
 from hephaestus.stages.proofs import distributions
@@ -21,9 +19,6 @@ from hephaestus.stages.publication import github_client
 from hephaestus.stages.stage import Context
 
 __all__ = ["ADOPTED", "adopted_assets", "adopted_attestations", "begun_before"]
-
-#: What sign attests, and indexes take from Trusted Publishers (facts: pypi, section 4).
-PUBLISH_PREDICATE = "https://docs.pypi.org/attestations/publish/v1"
 
 #: How a receipt says that its stage took over what an earlier run has made public.
 ADOPTED = "taken over from the GitHub Release"
@@ -48,21 +43,14 @@ def adopted_attestations(context: Context, names: Iterable[str], folder: Path) -
             for file in client.release_files(context.project.normalized, context.project.version):
                 if file.filename not in wanted - set(found) or file.sha256 != ours[file.filename]:
                     continue
-                served = [one for one in attestations_in(client.provenance(file) or {}) if _of_publication(one)]
+                attestations = attestations_in(client.provenance(file) or {})
+                # An index may list other kinds beside the one that sign makes.
+                served = [one for one in attestations if predicate_of(one) == PUBLISH_PREDICATE]
                 if served:
                     found[file.filename] = folder / f"{file.filename}.publish.attestation"
                     folder.mkdir(parents=True, exist_ok=True)
                     found[file.filename].write_text(json.dumps(served[0]), encoding="utf-8")
     return found
-
-
-def _of_publication(attestation: Any) -> bool:
-    """Whether an attestation says that the file was published (PEP 740): an index may list others beside it."""
-    try:
-        statement = json.loads(b64decode(attestation["envelope"]["statement"]))
-        return bool(statement["predicateType"] == PUBLISH_PREDICATE)
-    except (KeyError, TypeError, ValueError):
-        return False
 
 
 def adopted_assets(context: Context, names: Iterable[str], folder: Path) -> dict[str, Path]:

@@ -6,10 +6,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["LOOPBACK", "builder", "credential_names", "installer", "is_credential", "isolated"]
+__all__ = ["AUTHORITY_VARIABLES", "LOOPBACK", "builder", "credential_names", "installer", "is_credential", "isolated"]
 
 #: What must never be sent through a proxy: the listeners on this machine.
 LOOPBACK = ("127.0.0.1", "localhost")
+
+#: Where clients look for the one certificate authority they are to trust.
+AUTHORITY_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 
 #: What any program needs to run at all; nothing here tells who the user is or where a service lies.
 _BASE = frozenset(

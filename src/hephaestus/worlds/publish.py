@@ -7,15 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hephaestus.release.errors import ReleaseError
-from hephaestus.worlds.addresses import (
-    GITHUB_API_URL,
-    GITHUB_UPLOADS_URL,
-    PUBLIC,
-    PYPI_URL,
-    TEST_PYPI_URL,
-    Addresses,
-)
-from hephaestus.worlds.children import builder, credential_names, installer, isolated
+from hephaestus.worlds.addresses import PUBLIC, Addresses
+from hephaestus.worlds.children import AUTHORITY_VARIABLES, builder, credential_names, installer, isolated
 from hephaestus.worlds.world import (
     ChildKind,
     DirtyPolicy,
@@ -29,12 +22,8 @@ from hephaestus.worlds.world import (
 )
 
 __all__ = [
-    "GITHUB_API_URL",
-    "GITHUB_UPLOADS_URL",
     "PUBLISH_POLICY",
     "PUBLISH_VARIABLE",
-    "PYPI_URL",
-    "TEST_PYPI_URL",
     "Consent",
     "PublishNotAskedForError",
     "consent",
@@ -50,7 +39,6 @@ PUBLISH_POLICY = Policy(dirty=DirtyPolicy.REFUSE, tag=TagPolicy.REQUIRED)
 #: Ambient identity, as the ``id`` library finds it: GitHub Actions (an endpoint) and GitLab (ready tokens).
 _IDENTITY = ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "GITHUB_ACTIONS", "GITLAB_CI")
 _READY_TOKENS = {"pypi": "PYPI_ID_TOKEN", "testpypi": "TESTPYPI_ID_TOKEN", "sigstore": "SIGSTORE_ID_TOKEN"}
-_AUTHORITY_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 _GITHUB_TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
 
 
@@ -105,7 +93,7 @@ def publish_world(
         raise PublishNotAskedForError
     homes = state / "home"
     # Led to stand-ins, a child neither reaches the public services nor trusts them.
-    trusting = {} if addresses.public else dict.fromkeys(_AUTHORITY_VARIABLES, str(addresses.authority))
+    trusting = {} if addresses.public else dict.fromkeys(AUTHORITY_VARIABLES, str(addresses.authority))
     led = {} if addresses.public else {**trusting, "HTTPS_PROXY": addresses.proxy}
 
     def identity(service: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hephaestus.release.errors import ReleaseError
-from hephaestus.worlds.children import LOOPBACK, builder, credential_names, installer, isolated
+from hephaestus.worlds.children import AUTHORITY_VARIABLES, LOOPBACK, builder, credential_names, installer, isolated
 from hephaestus.worlds.hosting import Host
 from hephaestus.worlds.world import (
     ChildKind,
@@ -34,7 +34,6 @@ _OWN_CREDENTIALS = frozenset({"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKE
 #: By host and release: when a job's variables were given, and what they are. They hold good for a day.
 _JOBS: dict[str, tuple[float, dict[str, dict[str, str]]]] = {}
 _JOBS_SECONDS = 3600.0
-_AUTHORITY_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 _PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 
 
@@ -138,7 +137,7 @@ def _environments(
     environments: Mapping[str, str],
     environ: Mapping[str, str],
 ) -> tuple[dict[ChildKind, dict[str, str]], dict[str, dict[str, str]]]:
-    authority = dict.fromkeys(_AUTHORITY_VARIABLES, str(host.authority))
+    authority = dict.fromkeys(AUTHORITY_VARIABLES, str(host.authority))
     homes = host.state / "home"
     bare_uploader = isolated(environ, home=homes / "uploader") | authority | {"HTTPS_PROXY": host.url("proxy")}
     job = jobs["-"]
@@ -235,6 +234,6 @@ def _children_off(world: World) -> Iterator[str]:
                 yield f"{who}: {name} leads off this machine"
         if who.startswith("uploader") and "HTTPS_PROXY" not in proxies:
             yield f"{who}: not led through the stand-ins' proxy"
-        for name in _AUTHORITY_VARIABLES:
+        for name in AUTHORITY_VARIABLES:
             if not environment.get(name):
                 yield f"{who}: {name} is not set, so real services would be trusted"
