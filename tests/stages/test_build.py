@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stages.conftest import RecordingNarrator, git, plain_world
 
 from hephaestus.release import boundary
@@ -34,7 +36,7 @@ from hephaestus.stages.frontend import (
     WrongDistributionError,
     installed_versions,
 )
-from hephaestus.stages.reproduction import NotReproducibleError
+from hephaestus.stages.reproduction import NotReproducibleError, later_tick
 from hephaestus.stages.runner import Outcome, run_stage
 from hephaestus.stages.sealing import SealedError, UnansweredError
 from hephaestus.stages.stage import Context, Options
@@ -99,10 +101,14 @@ def build(context_of: Make, world_of: Callable[..., World]) -> Callable[..., Out
         world: World | None = None,
     ) -> Outcome:
         context = context_of(root, lock="build", world=world or world_of(policy), options=options)
-        run.context = context  # type: ignore[attr-defined]
+        slept: list[float] = []
+        run.context, run.slept = context, slept  # type: ignore[attr-defined]
         try:
             return run_stage(
-                BuildStage(ask=shelf or Shelf()), context, recorder=context.environment, clock=lambda: 1_800_000_000.0
+                BuildStage(ask=shelf or Shelf(), sleep=slept.append, clock=lambda: 1_800_000_000.5),
+                context,
+                recorder=context.environment,
+                clock=lambda: 1_800_000_000.0,
             )
         finally:
             shutil.rmtree(context.work)
@@ -605,6 +611,20 @@ class TestReproduction:
         with pytest.raises(BackendFailedError, match=r"failed in the second build \(umask 077") as error:
             build(root)
         assert "everybody can read" in str(error.value)
+
+    def test_second_build_begins_on_another_tick_of_the_clock(
+        self, build: Callable[..., Outcome], commit: Commit, tiny: Files
+    ) -> None:
+        """The clock stands at half a second past an even one: zip, which counts in pairs, needs one and a half."""
+        build(commit(tiny))
+        assert build.slept == [1.5]  # type: ignore[attr-defined]
+
+    @given(st.floats(0, 4e9))
+    def test_no_stamp_of_the_first_build_can_be_one_of_the_second(self, now: float) -> None:
+        """Whatever the time, whole seconds and pairs of them differ, and the wait is never more than two seconds."""
+        later = later_tick(now)
+        assert int(later) // 2 != int(now) // 2
+        assert 0 < later - now <= 2
 
     def test_off_builds_once(self, build: Callable[..., Outcome], commit: Commit, tiny: Files) -> None:
         """Switched off, there is one run of the frontend and no verdict."""

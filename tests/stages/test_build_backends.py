@@ -1,7 +1,8 @@
 """The build stage with the real build backends of PyPI: what each promises, held against what it does.
 
-The table is the measured one (facts: reproducible builds, section 1): path, umask, time zone, file times and modes
-differ between the two builds. A backend that changes is noticed here.
+The table is the measured one (facts: reproducible builds, section 1): path, umask, time zone, clock, file times and
+modes differ between the two builds. The versions are those of dev/backends.txt: a backend that changes is noticed in
+the pull request that moves it there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from hephaestus.stages.build import BuildStage
 from hephaestus.stages.frontend import RequirementsError
 from hephaestus.stages.runner import Outcome, run_stage
 from hephaestus.stages.stage import Context
+from hephaestus.toolchain.locks import read_lock_file
 from hephaestus.worlds.world import ChildKind
 
 INIT = {"src/demo/__init__.py": '"""Demo."""\n\n__version__ = "1.0"\n', "README.md": "# Demo\n", "LICENSE": "MIT\n"}
@@ -39,18 +41,20 @@ CMAKE = (
     "install(FILES src/demo/__init__.py DESTINATION demo)\n"
 )
 
-#: requires, backend, further files, demanded, whether sdist and wheel are reproducible
-BACKENDS: dict[str, tuple[str, str, dict[str, str], str, bool, bool]] = {
-    "hatchling": ("hatchling", "hatchling.build", {}, "require", True, True),
-    "flit-core": ("flit_core>=3.2", "flit_core.buildapi", {}, "require", True, True),
-    "poetry-core": ("poetry-core>=2", "poetry.core.masonry.api", {}, "require", True, True),
-    "uv-build": ("uv_build", "uv_build", {}, "require", True, True),
-    "setuptools": ("setuptools>=77", "setuptools.build_meta", {}, "report", False, False),
-    "pdm-backend": ("pdm-backend", "pdm.backend", {}, "report", False, True),
+VERSIONS = read_lock_file(Path(__file__).parents[2] / "dev" / "backends.txt").versions
+
+#: backend, further files, demanded, whether sdist and wheel are reproducible
+BACKENDS: dict[str, tuple[str, dict[str, str], str, bool, bool]] = {
+    "hatchling": ("hatchling.build", {}, "require", True, True),
+    "flit-core": ("flit_core.buildapi", {}, "require", True, True),
+    "poetry-core": ("poetry.core.masonry.api", {}, "require", True, True),
+    "uv-build": ("uv_build", {}, "require", True, True),
+    "setuptools": ("setuptools.build_meta", {}, "report", False, False),
+    "pdm-backend": ("pdm.backend", {}, "report", False, True),
     "scikit-build-core": (
-        "scikit-build-core", "scikit_build_core.build", {"CMakeLists.txt": CMAKE}, "require", True, True,
+        "scikit_build_core.build", {"CMakeLists.txt": CMAKE}, "require", True, True,
     ),
-    "meson-python": ("meson-python", "mesonpy", {"meson.build": MESON}, "require", True, True),
+    "meson-python": ("mesonpy", {"meson.build": MESON}, "require", True, True),
 }  # fmt: skip
 
 
@@ -87,8 +91,8 @@ def evidence(outcome: Outcome) -> Any:
 
 def held(build: Callable[..., Outcome], commit: Callable[..., Path], name: str) -> None:
     """Build with one backend and hold the outcome against the table."""
-    requires, backend, files, demanded, sdist, wheel = BACKENDS[name]
-    text = f'[build-system]\nrequires = ["{requires}"]\nbuild-backend = "{backend}"\n\n{PROJECT}'
+    backend, files, demanded, sdist, wheel = BACKENDS[name]
+    text = f'[build-system]\nrequires = ["{name}=={VERSIONS[name]}"]\nbuild-backend = "{backend}"\n\n{PROJECT}'
     outcome = build(commit({**INIT, **files, "pyproject.toml": text}))
     found = evidence(outcome)
     verdicts = {
@@ -96,10 +100,9 @@ def held(build: Callable[..., Outcome], commit: Callable[..., Path], name: str) 
     }
     assert found["reproducible"]["demand"] == demanded
     assert verdicts == {"sdist": sdist, "wheel": wheel}, found["reproducible"]["differences"]
-    package = requires.split(">")[0].replace("_", "-")
-    assert package in found["build_requirements"]["installed"]
+    assert found["build_requirements"]["installed"][name] == VERSIONS[name]
     assert outcome.receipt is not None
-    assert outcome.receipt.tools[package] == found["build_requirements"]["installed"][package]
+    assert outcome.receipt.tools[name] == VERSIONS[name]
 
 
 @pytest.mark.parametrize("name", ["hatchling", "flit-core", "setuptools", "pdm-backend"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hephaestus.release.rules.names import Expected, version_judgements
 from hephaestus.release.source import Source, SourceError, commit_export, export
 from hephaestus.stages.frontend import Built, Conditions, refusal_of, run_frontend
 from hephaestus.stages.notes import recorded_changes
-from hephaestus.stages.reproduction import NotReproducibleError, Verdict, age, demand, verdict
+from hephaestus.stages.reproduction import NotReproducibleError, Verdict, age, demand, later_tick, verdict
 from hephaestus.stages.sealing import Ask, ask_index, hold_seals, inquire, sealing_findings
 from hephaestus.stages.source_gates import (
     commit_tag_findings,
@@ -34,7 +35,7 @@ from hephaestus.worlds.world import ChildKind, Reproducibility
 
 __all__ = ["BuildStage", "PrebuiltChangedError", "SourceUnknownError"]
 
-#: The second build differs from the first in all that must not matter: path, umask, time zone, file times, modes.
+#: The second build differs from the first in all that must not matter: path, umask, clock and zone, file times, modes.
 _FIRST = Conditions()
 _CHECKED = "checked"
 _SECOND = Conditions(umask=0o077, zone="XYZ-13", name="in the second build (umask 077, another folder and time zone)")
@@ -71,13 +72,24 @@ class _Proof:
 
 
 class BuildStage(Stage):
-    """Builds, or adopts prebuilt wheels; ``ask`` is how an index is asked for what it has sealed."""
+    """Builds, or adopts prebuilt wheels; ``ask`` is how an index is asked for what it has sealed.
+
+    ``sleep`` and ``clock`` (seconds since 1970) set the second build apart from the first.
+    """
 
     name = "build"
     lock = "build"
 
-    def __init__(self, *, ask: Ask = ask_index) -> None:
+    def __init__(
+        self,
+        *,
+        ask: Ask = ask_index,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._ask = ask
+        self._sleep = sleep
+        self._clock = clock
 
     def inputs(self, context: Context) -> Inputs:
         """The source, what configures the build, and the digests of what is adopted; no path and no address."""
@@ -124,7 +136,7 @@ class BuildStage(Stage):
         interpreter = _interpreter(context)
         built = _first_build(context, source, prebuilt)
         asked = demand(context)
-        proof = _second_build(context, source, built) if asked != Reproducibility.OFF else _Proof()
+        proof = self._second_build(context, source, built) if asked != Reproducibility.OFF else _Proof()
         if asked == Reproducibility.REQUIRE and proof.builds.differences:
             raise NotReproducibleError(differences=proof.builds.differences, backend=context.project.backend)
         digests = {path.name: digest_of(path) for path in built.files}
@@ -165,6 +177,41 @@ class BuildStage(Stage):
         }
         return Evidence(data=data, tools=dict(built.installed), warnings=warnings)
 
+    def _second_build(self, context: Context, source: Source, first: Built) -> _Proof:
+        """Build everything once more, from the tree; a wheel that differs is built from the sdist too, to tell why."""
+        apart = later_tick(self._clock())
+        context.narrator.step("building once more under other conditions, to compare")
+        folder = context.work / "a-second-build-in-a-longer-folder"
+        shutil.rmtree(folder, ignore_errors=True)
+        tree = _exported(source, folder / "source")
+        _prepare(context, source, tree)
+        age(tree, epoch=source.epoch)
+        self._sleep(max(0.0, apart - self._clock()))
+
+        def again(what: tuple[str, ...], source_of: Path, out: str) -> Built:
+            return run_frontend(
+                context,
+                source=source_of,
+                out=folder / out,
+                what=what,
+                epoch=source.epoch,
+                conditions=_SECOND,
+                constraints=constraints_of(context),
+            )
+
+        if context.options.prebuilt is not None:
+            sdist = again(("--sdist",), tree, "dist")
+            return _Proof(builds=verdict(Built(sdist=first.sdist, wheels=()), sdist))
+        second = again(("--sdist", "--wheel"), tree, "dist")
+        builds = verdict(first, second)
+        if all(builds.same[path.name] for path in first.wheels) or second.sdist is None:
+            return _Proof(builds=builds)
+        from_sdist = again(("--wheel",), second.sdist, "wheel")
+        return _Proof(
+            builds=verdict(first, Built(sdist=second.sdist, wheels=from_sdist.wheels)),
+            tree=verdict(from_sdist, Built(sdist=None, wheels=second.wheels)),
+        )
+
 
 def _first_build(context: Context, source: Source, prebuilt: Prebuilt | None) -> Built:
     folder = context.work / "first"
@@ -193,40 +240,6 @@ def _first_build(context: Context, source: Source, prebuilt: Prebuilt | None) ->
     if refusal := refusal_of(check_distributions(built.files, expected=expected)):
         raise refusal
     return built
-
-
-def _second_build(context: Context, source: Source, first: Built) -> _Proof:
-    """Build everything once more, from the tree; a wheel that differs is built from the sdist too, to tell why."""
-    context.narrator.step("building once more under other conditions, to compare")
-    folder = context.work / "a-second-build-in-a-longer-folder"
-    shutil.rmtree(folder, ignore_errors=True)
-    tree = _exported(source, folder / "source")
-    _prepare(context, source, tree)
-    age(tree, epoch=source.epoch)
-
-    def again(what: tuple[str, ...], source_of: Path, out: str) -> Built:
-        return run_frontend(
-            context,
-            source=source_of,
-            out=folder / out,
-            what=what,
-            epoch=source.epoch,
-            conditions=_SECOND,
-            constraints=constraints_of(context),
-        )
-
-    if context.options.prebuilt is not None:
-        sdist = again(("--sdist",), tree, "dist")
-        return _Proof(builds=verdict(Built(sdist=first.sdist, wheels=()), sdist))
-    second = again(("--sdist", "--wheel"), tree, "dist")
-    builds = verdict(first, second)
-    if all(builds.same[path.name] for path in first.wheels) or second.sdist is None:
-        return _Proof(builds=builds)
-    from_sdist = again(("--wheel",), second.sdist, "wheel")
-    return _Proof(
-        builds=verdict(first, Built(sdist=second.sdist, wheels=from_sdist.wheels)),
-        tree=verdict(from_sdist, Built(sdist=None, wheels=second.wheels)),
-    )
 
 
 def _exported_findings(context: Context, source: Source) -> list[Finding]:

@@ -13,7 +13,7 @@ from hephaestus.stages.frontend import Built
 from hephaestus.stages.stage import Context
 from hephaestus.worlds.world import Reproducibility
 
-__all__ = ["NotReproducibleError", "Verdict", "age", "demand", "verdict"]
+__all__ = ["NotReproducibleError", "Verdict", "age", "demand", "later_tick", "verdict"]
 
 #: Backends whose wheels and sdists come out the same under any umask, path, time zone and file time, given
 #: SOURCE_DATE_EPOCH (measured: facts on reproducible builds, section 1). All others are reported only.
@@ -100,3 +100,12 @@ def age(folder: Path, *, epoch: int) -> None:
         path.chmod(path.stat().st_mode & 0o700)
         moment = epoch + 40 * 86_400 + len(path.name)
         os.utime(path, (moment, moment))
+
+
+def later_tick(now: float) -> float:
+    """The first moment whose stamp differs from any made until ``now``, both in seconds since 1970.
+
+    gzip (RFC 1952) and tar count whole seconds, zip counts pairs of them (APPNOTE 4.4.6). Two quick builds within one
+    tick agree about the time by luck, and a build made again on another day does not.
+    """
+    return 2.0 * (now // 2.0 + 1.0)
