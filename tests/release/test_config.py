@@ -57,6 +57,8 @@ class TestBad:
         ("text", "field", "words"),
         [
             ("colour = 1", f"{HERE}.colour", "is unknown"),
+            ('tag-prefix = "core/"', f"{HERE}.tag-prefix", "ends in `-`"),
+            ("tag-prefix = 1", f"{HERE}.tag-prefix", "must be a string"),
             ("version_files = []", f"{HERE}.version_files", "known here: .*version-files"),
             ("[build]\nconstraint = 'x'", f"{HERE}.build.constraint", "known here: constraints, reproducible"),
             ("build = 1", f"{HERE}.build", "must be a table"),

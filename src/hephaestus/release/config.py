@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.indexes import IndexConfig, index_problems
+from hephaestus.release.tags import prefix_problem
 from hephaestus.release.targets import Target, read_targets
 
 __all__ = ["BuildConfig", "CheckConfig", "Config", "ConfigurationError", "SmokeConfig", "WheelhouseConfig"]
@@ -93,10 +94,14 @@ class WheelhouseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """All settings; every one has a default that is right for most projects."""
+    """All settings; every one has a default that is right for most projects.
+
+    ``tag_prefix``: what its tags begin with where a repository holds several packages (``release.tags``).
+    """
 
     repository: str = ""
     workflow: str = "publish-pypi.yml"
+    tag_prefix: str = ""
     directory: str = "release"
     testpypi: str = "required"
     prerelease_to_pypi: bool = False
@@ -119,6 +124,8 @@ class Config:
             raise ConfigurationError(
                 field=f"{_PREFIX}.workflow", problem="is not a workflow file name such as publish-pypi.yml"
             )
+        if problem := prefix_problem(config.tag_prefix):
+            raise ConfigurationError(field=f"{_PREFIX}.tag-prefix", problem=problem)
         directory = config.directory
         if not directory or directory.startswith(("/", "~")) or ".." in directory.split("/") or directory == ".":
             raise ConfigurationError(field=f"{_PREFIX}.directory", problem="must be a folder below the project's root")

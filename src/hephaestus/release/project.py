@@ -14,6 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from hephaestus.release.config import Config, ConfigurationError
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.tags import tag_of
 
 __all__ = ["Project", "ProjectError", "read_project"]
 
@@ -48,8 +49,8 @@ class Project:
 
     @property
     def tag(self) -> str:
-        """The tag of this version, always ``v<version>`` (requirement C6)."""
-        return f"v{self.version}"
+        """The tag of this version: ``v<version>`` (requirement C6), after the package's prefix if it has one."""
+        return tag_of(self.version, self.config.tag_prefix)
 
     @property
     def prerelease(self) -> bool:
