@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from hephaestus.release.errors import ReleaseError
 
@@ -61,7 +61,7 @@ def run(session: nox.Session, make: Callable[[], Stage]) -> None:
         session.skip(f"\n{asked}")
     except ReleaseError as error:
         annotate(stage.name, error)
-        session.error(_message(stage.name, error, target))
+        _refuse(session, _message(stage.name, error, target))
     if outcome.state != "done":
         session.skip(f"{stage.name}: {outcome.reason}")
 
@@ -86,8 +86,16 @@ def finish(session: nox.Session) -> None:
     except HelpAsked as asked:
         session.skip(f"\n{asked}")
     except ReleaseError as error:
-        session.error(_message("release", error, target))
+        _refuse(session, _message("release", error, target))
     sys.stderr.write(summary.render(told))
+
+
+def _refuse(session: nox.Session, message: str) -> NoReturn:
+    """End the session with its whole message; what to do next is said once more behind nox's own last line."""
+    from hephaestus.nox.closing import remember
+
+    remember(session, message)
+    session.error(message)
 
 
 def _staged(
