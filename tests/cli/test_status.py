@@ -133,8 +133,9 @@ def test_offline_asks_nobody(published: Outside, rehearsed: Path) -> None:
     assert "from the receipts alone, as asked" in out
 
 
-def test_living_stand_ins_are_asked(published: Outside, rehearsed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rehearsal whose stand-ins live is asked there, by the state folder of its own source; none is started."""
+@pytest.fixture
+def alive(published: Outside, here: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Stand-ins of the rehearsal that live; holds the state folder of each that was asked for."""
     asked: list[Path] = []
 
     def living(state: Path) -> Host:
@@ -146,13 +147,28 @@ def test_living_stand_ins_are_asked(published: Outside, rehearsed: Path, monkeyp
         )  # fmt: skip
 
     monkeypatch.setattr("hephaestus.inspection.places.living_host", living)
+    releases = ReleaseRoot(path=here / "release", rehearsal=True).releases
+    releases.mkdir(parents=True, exist_ok=True)
+    (releases / ".1.2.3.world").write_text(json.dumps({"source": "abc"}), encoding="utf-8")
+    return asked
+
+
+def test_living_stand_ins_are_asked(rehearsed: Path, alive: list[Path]) -> None:
+    """A rehearsal whose stand-ins live is asked there, by the state folder of its own source; none is started."""
     root = ReleaseRoot(path=rehearsed / "release", rehearsal=True)
-    (root.releases / ".1.2.3.world").write_text(json.dumps({"source": "abc"}), encoding="utf-8")
     code, out, err = hephaestus_says("release", "status")
     assert (code, err) == (0, "")
-    assert asked == [(root.releases / "standins" / "abc").resolve()]
+    assert alive == [(root.releases / "standins" / "abc").resolve()]
     assert "PyPI       absent: 0 of 1 files" in out
     assert "next: nox -s upload-testpypi" in out
+
+
+def test_an_interrupted_first_build_is_gone_on_with(here: Path, alive: list[Path]) -> None:
+    """No receipt was left, the stand-ins live: the build comes next, not an upload of what is not built."""
+    code, out, err = hephaestus_says("release", "status")
+    assert (code, err, len(alive)) == (0, "", 1)
+    assert "next: nox -s build\n" in out
+    assert json.loads(hephaestus_says("release", "status", "--json")[1])["next"] == "nox -s build"
 
 
 _PRIVATE = """

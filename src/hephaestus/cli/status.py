@@ -48,7 +48,7 @@ def status(
     from hephaestus.release.project import read_project
     from hephaestus.release.root import ReleaseRoot
     from hephaestus.report.standing import render_services, services_data
-    from hephaestus.report.summary import render, summarize
+    from hephaestus.report.summary import render, summarize, unfinished
     from hephaestus.worlds.private import private_target
 
     with refusing():
@@ -69,7 +69,7 @@ def status(
         asked = None
         if places is not None:
             asked = ask(project, places, expected_here(directory, tag=project.tag), now=datetime.now(UTC))
-    way_on = "" if asked is None else next_step(project, asked)
+    way_on = "" if asked is None else next_step(project, asked, unfinished=unfinished(told))
     unasked = "" if asked is not None else _unasked(offline=offline, options=target.options if target else "")
     if as_json:
         more = {"asked": services_data(asked), "next": way_on or told["next"]} if asked else {"asked": None}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from hephaestus.inspection.manifest import Expected, sums_of
 from hephaestus.inspection.places import Places
+from hephaestus.release.directory import STAGES
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.project import Project
 from hephaestus.release.versions import next_version
@@ -194,7 +195,7 @@ def immutable_releases(places: Places) -> bool | None:
     return True if latest is not None and latest.immutable else None
 
 
-def next_step(project: Project, asked: Asked) -> str:
+def next_step(project: Project, asked: Asked, *, unfinished: Sequence[str] = ()) -> str:
     """What to do now, from what the services say; empty when the release is complete."""
     wanted = [asked.indexes[name] for name in asked.wanted if name in asked.indexes]
     fresh = f"release the change as a new version: `nox -s bump -- {next_version(project.version)}`"
@@ -222,7 +223,8 @@ def next_step(project: Project, asked: Asked) -> str:
     if github.state == "published" and github.immutable and lacking == ["github-release"]:
         return f"the published release is immutable and lacks assets; {fresh}"
     if asked.label == "rehearsal":
-        return f"nox -s {lacking[0]}"
+        # What the receipts do not show as done comes before what the services lack: nothing was built, perhaps.
+        return f"nox -s {min((*unfinished, lacking[0]), key=STAGES.index)}"
     return (
         f"re-run the failed jobs of the run of {project.tag}, or begin a new one: "
         f"`gh workflow run {project.config.workflow} --ref {project.tag}`"

@@ -19,7 +19,7 @@ from hephaestus.toolchain.redaction import redact
 if TYPE_CHECKING:
     from hephaestus.worlds.private import PrivateTarget
 
-__all__ = ["brief", "current", "render", "summarize", "write"]
+__all__ = ["brief", "current", "render", "summarize", "unfinished", "write"]
 
 
 def summarize(
@@ -69,7 +69,7 @@ def summarize(
         {"path": path, "sha256": digest.removeprefix("sha256:"), "size": _size(directory.path / path)}
         for path, digest in manifest.items()
     ]
-    missing = [stage["stage"] for stage in stages if stage["state"] not in _SETTLED]
+    missing = unfinished({"stages": stages})
     end = f" {target.options}" if target is not None else ""
     return {
         "schema": 1,
@@ -136,7 +136,7 @@ def render(summary: Mapping[str, Any], *, with_next: bool = True) -> str:
 def brief(summary: Mapping[str, Any]) -> str:
     """Where the release stands, after a failure: what is done, what the services have, the next command."""
     done = [stage["stage"] for stage in summary["stages"] if stage["state"] == "done"]
-    open_ = [stage["stage"] for stage in summary["stages"] if stage["state"] not in _SETTLED]
+    open_ = unfinished(summary)
     services = [f"{label} {_state(summary, stage)}" for stage, label in _services(summary).items()]
     return "\n".join(
         [
@@ -146,6 +146,11 @@ def brief(summary: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def unfinished(summary: Mapping[str, Any]) -> list[str]:
+    """The stages that still have something to do, in the chain's order."""
+    return [stage["stage"] for stage in summary["stages"] if stage["state"] not in _SETTLED]
 
 
 def write(summary: Mapping[str, Any], directory: ReleaseDirectory) -> Path:
