@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hephaestus.release.config import Config, ConfigurationError
+from hephaestus.release.mistakes import line_of
+from hephaestus.release.project import read_project
 
 HERE = "tool.hephaestus.release"
 
@@ -103,9 +106,77 @@ class TestBad:
     )
     def test_any_table_is_read_or_refused(self, table: dict[str, Any]) -> None:
         """Whatever stands there, it is a configuration or a ConfigurationError."""
-        refusal = ""
+        refusal: ConfigurationError | None = None
         try:
             Config.read(table)
         except ConfigurationError as error:
-            refusal = error.what
-        assert not refusal or HERE in refusal
+            refusal = error
+        named = [mistake.field for mistake in refusal.mistakes] if refusal is not None else []
+        assert all(name in str(refusal) for name in named)
+        assert set(named) <= {f"{HERE}.{name}" for name in table}
+
+
+class TestSeveral:
+    """All that is wrong is said at once, each with its line."""
+
+    TEXT = (
+        '[project]\nname = "x"\nversion = "1"\n\n'
+        "[tool.hephaestus.release]\ncolour = 1\nworkflow = [\n  'release.yml',\n]\n\n"
+        "[tool.hephaestus.release.build]\nreproducible = 'maybe'\n"
+        "[tool.hephaestus.release.wheelhouse]\ndefault = 'project'\ntargets = '3.12-win32'\n"
+        "[tool.hephaestus.release.indexes.Inside]\nupload-url = 3\nsimple-url = 'http://example.org'\n"
+        "[tool.hephaestus.release.indexes]\nother = 3\n"
+    )
+
+    def told(self, tmp_path: Path, text: str) -> ConfigurationError:
+        """What is said of a pyproject.toml."""
+        (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigurationError) as error:
+            read_project(tmp_path)
+        return error.value
+
+    def test_every_mistake_is_told_with_its_line(self, tmp_path: Path) -> None:
+        """Unknown, of a wrong type, out of its values, in any table: one refusal, nothing told that only follows."""
+        error = self.told(tmp_path, self.TEXT)
+        assert error.what == "pyproject.toml: 8 settings are not understood"
+        starts = [detail.replace(f"{HERE}.", "").split(" ")[:3] for detail in error.details]
+        assert starts == [
+            ["line", "6:", "colour"],
+            ["line", "7:", "workflow"],
+            ["line", "15:", "wheelhouse.targets"],
+            ["line", "17:", "indexes.Inside.upload-url"],
+            ["line", "20:", "indexes.other"],
+            ["line", "12:", "build.reproducible"],
+            ["line", "16:", "indexes.Inside"],
+            ["line", "18:", "indexes.Inside.simple-url"],
+        ]
+
+    def test_one_mistake_keeps_its_message_and_gets_its_line(self, tmp_path: Path) -> None:
+        """A single mistake is told as ever, the line after the file's name."""
+        error = self.told(tmp_path, '[project]\nname = "x"\nversion = "1"\n[tool.hephaestus.release]\nworkfow = 1\n')
+        assert error.what.startswith(f"pyproject.toml, line 5: {HERE}.workfow is unknown")
+
+    def test_what_is_missing_is_told_with_the_line_of_its_table(self, tmp_path: Path) -> None:
+        """An index without addresses: both fields, each at the index's own table."""
+        text = '[project]\nname = "x"\nversion = "1"\n[tool.hephaestus.release.indexes.inside]\nusername = "u"\n'
+        assert self.told(tmp_path, text).details == (
+            f"line 4: {HERE}.indexes.inside.upload-url is missing",
+            f"line 4: {HERE}.indexes.inside.simple-url is missing",
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [
+            ("", None),
+            ("a = 1\n", None),
+            ("tool = {x = {y = 1}}\n", 1),
+            ('[tool.x]\n# y = 1\nz = """\ny = 1\n"""\ny = [\n1,\n]\n', 6),
+            ("[tool]\nx.y = 1\n", 2),
+            ("[tool.x.y]\n", 1),
+            ('[tool.x."\\u0079"]\n', None),
+            ("[tool.x]\n", 1),
+        ],
+    )
+    def test_a_line_is_told_only_where_it_is_sure(self, text: str, line: int | None) -> None:
+        """Comments, strings of several lines and other spellings of a key lead to no wrong line."""
+        assert line_of("tool.x.y", text) == line

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from hephaestus.release.errors import ReleaseError
 from hephaestus.release.indexes import IndexConfig, index_problems
+from hephaestus.release.mistakes import ConfigurationError, Mistakes
 from hephaestus.release.tags import prefix_problem
 from hephaestus.release.targets import Target, read_targets
 
@@ -17,18 +17,7 @@ __all__ = ["BuildConfig", "CheckConfig", "Config", "ConfigurationError", "SmokeC
 _PREFIX = "tool.hephaestus.release"
 #: Marks a field that holds tables by names of the project's own; its value is their kind.
 _TABLES = "tables"
-
-
-class ConfigurationError(ReleaseError):
-    """Raised when a field of the configuration is unknown, of the wrong type, or out of its values."""
-
-    def __init__(self, *, field: str, problem: str, details: Sequence[str] = ()) -> None:
-        super().__init__(
-            what=f"pyproject.toml: {field} {problem}",
-            why="a setting that is not understood would be a setting that is ignored",
-            details=details,
-            next_step=f"correct or remove {field}; docs/stages.md lists every field",
-        )
+_KINDS = {bool: "true or false", int: "a whole number", str: "a string"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +75,10 @@ class WheelhouseConfig:
     def parsed_targets(self) -> tuple[Target, ...]:
         """The targets, in the order listed. Raises ConfigurationError with everything that is wrong with them."""
         found, problems = read_targets(self.targets)
-        if problems:
-            count = "a wrong entry" if len(problems) == 1 else f"{len(problems)} wrong entries"
-            raise ConfigurationError(field=f"{_PREFIX}.wheelhouse.targets", problem=f"has {count}", details=problems)
+        mistakes = Mistakes()
+        _wrong_targets(problems, mistakes)
+        if mistakes.found:
+            raise ConfigurationError(mistakes.found)
         return found
 
 
@@ -113,79 +103,103 @@ class Config:
     indexes: Mapping[str, IndexConfig] = field(default_factory=dict, metadata={_TABLES: IndexConfig})
 
     @classmethod
-    def read(cls, table: Mapping[str, Any]) -> Config:
-        """Read the table; raises ConfigurationError for the first field that is not understood."""
-        config = _read(cls, table, _PREFIX)
-        _one_of(config.testpypi, ("required", "optional"), f"{_PREFIX}.testpypi")
-        _one_of(config.build.reproducible, ("auto", "require", "report", "off"), f"{_PREFIX}.build.reproducible")
-        if config.repository and not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", config.repository):
-            raise ConfigurationError(field=f"{_PREFIX}.repository", problem='is not "OWNER/NAME"')
-        if not re.fullmatch(r"[A-Za-z0-9._-]+\.ya?ml", config.workflow):
-            raise ConfigurationError(
-                field=f"{_PREFIX}.workflow", problem="is not a workflow file name such as publish-pypi.yml"
-            )
-        if problem := prefix_problem(config.tag_prefix):
-            raise ConfigurationError(field=f"{_PREFIX}.tag-prefix", problem=problem)
-        directory = config.directory
-        if not directory or directory.startswith(("/", "~")) or ".." in directory.split("/") or directory == ".":
-            raise ConfigurationError(field=f"{_PREFIX}.directory", problem="must be a folder below the project's root")
-        config.wheelhouse.parsed_targets()
-        _one_of(config.wheelhouse.default, ("first-target", "project"), f"{_PREFIX}.wheelhouse.default")
-        if config.wheelhouse.default == "project" and not config.wheelhouse.targets:
-            problem = 'is "project", but there are no targets to hold what it needs'
-            raise ConfigurationError(field=f"{_PREFIX}.wheelhouse.default", problem=problem)
-        if config.check.size_budget <= 0:
-            raise ConfigurationError(field=f"{_PREFIX}.check.size-budget", problem="must be a number of bytes above 0")
-        for name, index in config.indexes.items():
-            for key, problem in index_problems(name, index):
-                dotted = ".".join(filter(None, (_PREFIX, "indexes", name, key)))
-                raise ConfigurationError(field=dotted, problem=problem)
+    def read(cls, table: Mapping[str, Any], *, text: str = "") -> Config:
+        """Read the table; raises ConfigurationError with every field that is not understood.
+
+        ``text`` is the whole document, so that the error can name lines.
+        """
+        mistakes = Mistakes()
+        config = _read(cls, table, _PREFIX, mistakes)
+        _judge(config, mistakes)
+        if mistakes.found:
+            raise ConfigurationError(mistakes.found, text=text)
         return config
+
+
+def _judge(config: Config, mistakes: Mistakes) -> None:
+    """Hold every value against those it may have."""
+    one_of = {
+        "testpypi": (config.testpypi, ("required", "optional")),
+        "build.reproducible": (config.build.reproducible, ("auto", "require", "report", "off")),
+        "wheelhouse.default": (config.wheelhouse.default, ("first-target", "project")),
+    }
+    for name, (value, choices) in one_of.items():
+        if value not in choices:
+            mistakes.add(f"{_PREFIX}.{name}", f"is {value!r}; it must be one of {', '.join(choices)}")
+    if config.repository and not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", config.repository):
+        mistakes.add(f"{_PREFIX}.repository", 'is not "OWNER/NAME"')
+    if not re.fullmatch(r"[A-Za-z0-9._-]+\.ya?ml", config.workflow):
+        mistakes.add(f"{_PREFIX}.workflow", "is not a workflow file name such as publish-pypi.yml")
+    if problem := prefix_problem(config.tag_prefix):
+        mistakes.add(f"{_PREFIX}.tag-prefix", problem)
+    directory = config.directory
+    if not directory or directory.startswith(("/", "~")) or ".." in directory.split("/") or directory == ".":
+        mistakes.add(f"{_PREFIX}.directory", "must be a folder below the project's root")
+    _wrong_targets(read_targets(config.wheelhouse.targets)[1], mistakes)
+    targets = f"{_PREFIX}.wheelhouse.targets"
+    if config.wheelhouse.default == "project" and not config.wheelhouse.targets and not mistakes.of(targets):
+        mistakes.add(f"{_PREFIX}.wheelhouse.default", 'is "project", but there are no targets to hold what it needs')
+    if config.check.size_budget <= 0:
+        mistakes.add(f"{_PREFIX}.check.size-budget", "must be a number of bytes above 0")
+    for name, index in config.indexes.items():
+        for key, problem in index_problems(name, index):
+            mistakes.add(".".join(filter(None, (_PREFIX, "indexes", name, key))), problem)
+
+
+def _wrong_targets(problems: Sequence[str], mistakes: Mistakes) -> None:
+    if problems:
+        count = "a wrong entry" if len(problems) == 1 else f"{len(problems)} wrong entries"
+        mistakes.add(f"{_PREFIX}.wheelhouse.targets", f"has {count}", details=problems)
 
 
 _Table = TypeVar("_Table")
 
 
-def _read(kind: type[_Table], table: Mapping[str, Any], path: str) -> _Table:
+def _read(kind: type[_Table], table: Mapping[str, Any], path: str, mistakes: Mistakes) -> _Table:
+    """The table as far as it is understood: the default stands in for each field that is not."""
     defaults = kind()
     known = {entry.name.replace("_", "-"): entry for entry in fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for key, value in table.items():
         dotted = f"{path}.{key}"
         if key not in known:
-            raise ConfigurationError(field=dotted, problem=f"is unknown; known here: {', '.join(sorted(known))}")
+            mistakes.add(dotted, f"is unknown; known here: {', '.join(sorted(known))}")
+            continue
         name, one = known[key].name, known[key].metadata.get(_TABLES)
-        values[name] = _tables(one, value, dotted) if one else _value(getattr(defaults, name), value, dotted)
+        default = getattr(defaults, name)
+        values[name] = _tables(one, value, dotted, mistakes) if one else _value(default, value, dotted, mistakes)
     return kind(**values)
 
 
-def _tables(kind: type[_Table], value: Any, dotted: str) -> dict[str, _Table]:
-    """Tables of one kind by names of the project's own."""
+def _tables(kind: type[_Table], value: Any, dotted: str, mistakes: Mistakes) -> dict[str, _Table]:
+    """Tables of one kind by names of the project's own; what is no table is left out."""
     found = {}
-    for name, table in _mapping(value, dotted).items():
-        found[name] = _read(kind, _mapping(table, f"{dotted}.{name}"), f"{dotted}.{name}")
+    for name, table in _mapping(value, dotted, mistakes).items():
+        path = f"{dotted}.{name}"
+        if isinstance(table, Mapping):
+            found[name] = _read(kind, table, path, mistakes)
+        else:
+            mistakes.add(path, "must be a table")
     return found
 
 
-def _mapping(value: Any, dotted: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(field=dotted, problem="must be a table")
-    return value
-
-
-def _value(default: Any, value: Any, dotted: str) -> Any:
-    if isinstance(default, tuple):
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise ConfigurationError(field=dotted, problem="must be a list of strings")
-        return tuple(value)
-    if isinstance(default, bool | int | str):
-        if type(value) is not type(default):
-            kind = {bool: "true or false", int: "a whole number", str: "a string"}[type(default)]
-            raise ConfigurationError(field=dotted, problem=f"must be {kind}")
+def _mapping(value: Any, dotted: str, mistakes: Mistakes) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
         return value
-    return _read(type(default), _mapping(value, dotted), dotted)
+    mistakes.add(dotted, "must be a table")
+    return {}
 
 
-def _one_of(value: str, choices: tuple[str, ...], dotted: str) -> None:
-    if value not in choices:
-        raise ConfigurationError(field=dotted, problem=f"is {value!r}; it must be one of {', '.join(choices)}")
+def _value(default: Any, value: Any, dotted: str, mistakes: Mistakes) -> Any:
+    """The value where it is of its default's type, else the default."""
+    if isinstance(default, tuple):
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        mistakes.add(dotted, "must be a list of strings")
+        return default
+    if isinstance(default, bool | int | str):
+        if type(value) is type(default):
+            return value
+        mistakes.add(dotted, f"must be {_KINDS[type(default)]}")
+        return default
+    return _read(type(default), _mapping(value, dotted, mistakes), dotted, mistakes)

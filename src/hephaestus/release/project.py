@@ -12,8 +12,9 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from hephaestus.release.config import Config, ConfigurationError
+from hephaestus.release.config import Config
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.mistakes import ConfigurationError, Mistake
 from hephaestus.release.tags import tag_of
 
 __all__ = ["Project", "ProjectError", "read_project"]
@@ -100,7 +101,7 @@ def _read(root: Path, text: str) -> Project:
     table = _table(data, "project")
     name = _name(table)
     version = _version(table)
-    config = Config.read(_table(_table(_table(data, "tool"), "hephaestus"), "release"))
+    config = Config.read(_table(_table(_table(data, "tool"), "hephaestus"), "release"), text=text)
     backend = _table(data, "build-system").get("build-backend", "setuptools.build_meta:__legacy__")
     urls = {str(label): str(url) for label, url in _table(table, "urls").items()}
     return Project(root=root, name=name, version=version, config=config, urls=urls, backend=str(backend))
@@ -109,7 +110,7 @@ def _read(root: Path, text: str) -> Project:
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = data.get(name, {})
     if not isinstance(value, Mapping):
-        raise ConfigurationError(field=name, problem="must be a table")
+        raise ConfigurationError([Mistake(field=name, problem="must be a table")])
     return value
 
 
