@@ -444,7 +444,7 @@ def test_notes_that_github_refuses_are_not_sent(site) -> None:
     assert site.requests == []
 
 
-@pytest.mark.parametrize("name", ["a b.whl", "ä.whl", ".hidden", "a!1.whl", "trailing."])
+@pytest.mark.parametrize("name", ["a b.whl", "ä.whl", ".hidden", "a!1.whl", "a~1.whl", "a@1.whl", "trailing."])
 def test_a_name_that_github_would_change_is_refused(site, tmp_path, name) -> None:
     """An asset that would be stored under another name is not sent."""
     path = tmp_path / name
@@ -476,16 +476,13 @@ def test_a_tag_git_does_not_take_is_refused_by_name(site, tag) -> None:
         site.client().create_draft(tag=tag, **NOTES)
 
 
-def test_a_tag_that_does_not_exist_needs_a_known_commit(site) -> None:
-    """Publishing creates the tag at the target, and fails with the reason when the target is unknown."""
+def test_a_draft_names_no_commit(site) -> None:
+    """No job may name one that changes a workflow: the tag alone says where the release is from."""
+    site.github.push([], workflows=["2" * 40])
     client = site.client()
-    draft = client.create_draft(tag="v2.0", target="9" * 40, **NOTES)
-    with pytest.raises(refusals.Refused, match="valid tag"):
-        client.publish(draft, prerelease=False)
-    assert client.find_release("v2.0").draft
-    other = client.create_draft(tag="v3.0", target="1" * 40, **NOTES)
-    client.publish(other, prerelease=False)
-    assert client.tag_commit("v3.0") == "1" * 40
+    client.publish(client.create_draft(tag="v1.0", **NOTES), prerelease=False)
+    assert "target_commitish" not in json.loads(next(sent.body for sent in site.requests if sent.method == "POST"))
+    assert client.tag_commit("v1.0") == "2" * 40
 
 
 def test_tags_lead_to_commits(site) -> None:

@@ -92,6 +92,16 @@ def test_a_complete_release_is_published_with_every_asset(scene: Scene, monkeypa
     assert scene.run(GitHubReleaseStage()).state == "skipped"
 
 
+def test_the_tagged_commit_may_change_a_workflow(scene: Scene) -> None:
+    """A job's token can name no such commit as a release's target: none is named, the tag is there."""
+    complete(scene)
+    scene.standins.github.push([], workflows=[scene.standins.github._store.repository.tags[TAG]["commit"]])
+    assert scene.run(GitHubReleaseStage()).state == "done"
+    release = seen(scene)
+    assert release is not None
+    assert not release.draft
+
+
 def test_a_draft_waits_for_pypi_and_is_published_later(scene: Scene) -> None:
     """Without PyPI it stays a draft with all assets and says why; with PyPI the same command publishes."""
     scene.publish("testpypi")
@@ -154,6 +164,8 @@ def test_github_release_refuses(case: Case, scene: Scene, monkeypatch: pytest.Mo
     if "tag" in change:
         scene.standins.github.push(["f" * 40])
         scene.standins.github.push_tag(TAG, change["tag"])
+    if change.get("tag") == "":
+        del scene.standins.github._store.repository.tags[TAG]
     if "token" in change:
         scene.world = replace(scene.world, github=replace(scene.world.github, token=change["token"]))
     if "repository" in change:

@@ -166,6 +166,15 @@ def test_a_published_tag_is_taken_but_drafts_may_share_one(api) -> None:
     assert errors(api.change(two, draft=False)) == [("tag_name", "already_exists")]
 
 
+def test_a_jobs_token_names_no_commit_that_changes_a_workflow(api) -> None:
+    """As a release's target it takes `workflows: write`, which no job has: 403; other commits and the tag alone do."""
+    api.github.push([], workflows=["2" * 40])
+    refused = api("POST", "/repos/o/n/releases", {"tag_name": "v1", "draft": True, "target_commitish": "2" * 40})
+    assert refused.status == 403
+    api.draft("v1", target_commitish="1" * 40)
+    api.draft("v1")
+
+
 def test_a_failed_publication_changes_nothing(api) -> None:
     """A draft whose publication is refused is as it was."""
     draft = api.draft("v9", target_commitish="9" * 40)

@@ -162,15 +162,14 @@ class GitHubClient:
 
     # writing
 
-    def create_draft(self, *, tag: str, name: str, notes: str, prerelease: bool, target: str | None = None) -> Release:
-        """Make a draft; ``target`` is the commit for a tag that does not exist yet.
+    def create_draft(self, *, tag: str, name: str, notes: str, prerelease: bool) -> Release:
+        """Make a draft for a tag, which must be there when it is published.
 
-        When the answer is lost, the draft is looked for before it is made again. Raises NotesTooLong,
-        ReleaseExists, TagBurned.
+        No commit is named: of one that changes a workflow file GitHub takes it with ``workflows: write`` only, which
+        no job can have (changelog of 2023-11-02; cli/cli#9514). When the answer is lost, the draft is looked for before
+        it is made again. Raises NotesTooLong, ReleaseExists, TagBurned.
         """
         body = {"tag_name": tag, "name": name, "body": notes, "draft": True, "prerelease": prerelease}
-        if target is not None:
-            body["target_commitish"] = target
         check_notes(notes)
         attempt = 1
         while True:

@@ -17,7 +17,9 @@ __all__ = ["NOTES_LIMIT", "Asset", "AssetReport", "Release", "check_asset", "che
 NOTES_LIMIT = 125_000
 """Characters of release notes GitHub takes (facts: github-actions, section 2)."""
 
-_ASSET = re.compile(r"[A-Za-z0-9_+@~-](?:[A-Za-z0-9._+@~-]*[A-Za-z0-9_+@~-])?\Z")
+#: What GitHub keeps as it is: `~` becomes a dot, `+` does not (softprops/action-gh-release#159, azure-pipelines-tasks
+#: #14275); of `@` reports differ, so none is sent.
+_ASSET = re.compile(r"[A-Za-z0-9_+-](?:[A-Za-z0-9._+-]*[A-Za-z0-9_+-])?\Z")
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})\Z")
 _Value = TypeVar("_Value")
 

@@ -74,13 +74,23 @@ class GitHubReleaseStage(Stage):
         return refusals(verify(context, proofs), subject=context.world.publisher.subject)
 
     def _moved(self, context: Context) -> list[Finding]:
-        """The tag, where GitHub has it, must be at the commit that was built: it may have been moved since."""
+        """The tag must be on GitHub, at the commit that was built: it may have been moved or deleted since.
+
+        A release without its tag would make one when it is published, at the head of the default branch.
+        """
         build = context.directory.receipt("build")
         tag = context.project.tag
         with http_client() as http:
-            commit = github_client(context, http).tag_commit(tag)
-        if build is None or commit in (None, build.commit):
+            client = github_client(context, http)
+            commit = client.tag_commit(tag)
+            if commit is None:
+                client.default_branch()  # raises when it is the repository that is not there
+        if build is None or commit == build.commit:
             return []
+        if commit is None:
+            message = f"is not on GitHub any more; the release was built from {build.commit}"
+            remedy = f"push it again, at that commit (`git push origin {tag}`)"
+            return [Finding(code="tag-gone", subject=tag, message=message, remedy=remedy)]
         message = f"is at {commit} on GitHub, the release was built from {build.commit}"
         remedy = f"move the tag back, or release what it is at now as a new version (`git show {tag}`)"
         return [Finding(code="tag-moved", subject=tag, message=message, remedy=remedy)]
@@ -110,13 +120,11 @@ class GitHubReleaseStage(Stage):
             release = client.find_release(context.project.tag)
             if release is None:
                 context.narrator.step(f"making the draft of {context.project.tag}")
-                build = context.directory.receipt("build")
                 release = client.create_draft(
                     tag=context.project.tag,
                     name=f"{context.project.name} {context.project.version}",
                     notes=release_notes(context),
                     prerelease=context.project.prerelease,
-                    target=build.commit if build is not None else None,
                 )
             context.narrator.step(f"{len(assets)} assets, each kept or sent by its digest")
             release = client.upload_assets(

@@ -14,7 +14,7 @@ from hephaestus.standins.http import Response
 __all__ = ["ROUTES", "UPLOAD_ROUTES", "WEB_ROUTES", "stored_name"]
 
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-\Z")
-_STRANGE = re.compile(r"[^A-Za-z0-9._+@~-]+")
+_STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 def stored_name(name: str) -> str:

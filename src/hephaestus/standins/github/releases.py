@@ -121,6 +121,10 @@ def _change(call: Call, release: StoredRelease, body: dict[str, Any]) -> None:
     ):
         if not isinstance(value, kind):
             raise validation_failed(_error(field, "invalid"))
+    # GitHub wants `workflows: write` for it, which no workflow's token can have (changelog of 2023-11-02); reports say:
+    # even where the tag is there (cli/cli#9514).
+    if target in call.repository.workflow_commits and not call.administrator:
+        raise Refusal(403, "Resource not accessible by integration")
     if not well_formed_tag(tag):
         raise validation_failed(
             _error("tag_name", "custom", "tag_name is not a valid tag"),

@@ -96,9 +96,15 @@ class GitHub:
         self._used: dict[tuple[bool, int], int] = {}
         self._lock = threading.Lock()
 
-    def push(self, commits: Sequence[str], *, branch: str = "main", default: bool = True) -> None:
-        """Put ``commits`` (oldest first) on ``branch``, which becomes the default one unless told otherwise."""
+    def push(
+        self, commits: Sequence[str], *, branch: str = "main", default: bool = True, workflows: Sequence[str] = ()
+    ) -> None:
+        """Put ``commits`` (oldest first) on ``branch``, which becomes the default one unless told otherwise.
+
+        ``workflows`` are those of them that change a file in ``.github/workflows``.
+        """
         with self._lock:
+            self._store.repository.workflow_commits.extend(workflows)
             history = self._store.repository.branches.setdefault(branch, [])
             history.extend(commit for commit in commits if commit not in history)
             if default:

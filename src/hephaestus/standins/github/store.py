@@ -62,7 +62,7 @@ class StoredRelease:
 class Repository:
     """The whole state. ``branches`` hold commits oldest first; ``tags`` map a name to its object.
 
-    ``burned`` are the tag names that immutable releases have used up, for ever.
+    ``burned`` are the tag names that immutable releases have used up, for ever; ``workflow_commits`` change a workflow.
     """
 
     default_branch: str = "main"
@@ -70,6 +70,7 @@ class Repository:
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     immutable_releases: bool = False
     burned: list[str] = field(default_factory=list)
+    workflow_commits: list[str] = field(default_factory=list)
     releases: list[StoredRelease] = field(default_factory=list)
     latest: int | None = None
     policy: Policy = field(default_factory=Policy)
