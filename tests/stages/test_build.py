@@ -481,6 +481,17 @@ class TestGates:
             build(commit({**tiny, ".gitattributes": "pyproject.toml export-ignore\n"}))
         assert codes(error) == ["source-differs"]
 
+    def test_line_ends_of_a_checkout_on_windows_are_no_difference(
+        self, context_of: Make, commit: Commit, tiny: Files
+    ) -> None:
+        """Git for Windows writes CRLF into the work tree and calls it clean; the export has what was committed."""
+        root = commit(tiny)
+        git(root, "config", "core.autocrlf", "true")
+        (root / "pyproject.toml").unlink()
+        git(root, "checkout", "-q", "--", "pyproject.toml")
+        assert b"\r\n" in (root / "pyproject.toml").read_bytes()
+        assert [finding.code for finding in BuildStage(ask=Shelf()).gates(context_of(root, lock="build"))] == []
+
     def test_source_that_cannot_be_exported_is_one_finding_among_others(
         self, context_of: Make, commit: Commit, tiny: Files
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -91,6 +92,22 @@ def test_a_release_job_installs_what_the_suite_needs_and_no_more() -> None:
     assert not foreign
     shown = (GITHUB / "workflows" / "publish-pypi.yml").read_text(encoding="utf-8")
     assert " ".join(INSTALL_OPTIONS) in shown
+
+
+def test_files_have_the_same_bytes_on_every_system(tmp_path: Path) -> None:
+    """A checkout as Git for Windows makes it (autocrlf) writes no CRLF, whatever the file: .gitattributes says so."""
+    git = ["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", "-c", "core.safecrlf=false"]
+    for folder, attributes in (("with", (ROOT / ".gitattributes").read_bytes()), ("without", b"")):
+        root = tmp_path / folder
+        root.mkdir()
+        (root / ".gitattributes").write_bytes(attributes)
+        (root / "a.txt").write_bytes(b"a\n")
+        for words in ("init -q", "add --all"):
+            subprocess.run([*git, *words.split()], cwd=root, check=True)
+        (root / "a.txt").unlink()
+        subprocess.run([*git, "checkout-index", "--all", "--force"], cwd=root, check=True)
+    assert (tmp_path / "with" / "a.txt").read_bytes() == b"a\n"
+    assert (tmp_path / "without" / "a.txt").read_bytes() == b"a\r\n"
 
 
 def test_owners_look_at_whatever_decides_what_is_released() -> None:

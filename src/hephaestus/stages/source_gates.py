@@ -85,7 +85,8 @@ def tree_findings(context: Context, tree: Path) -> list[Finding]:
     """What the exported source says about itself: only what is in it can be released."""
     project = context.project
     here, there = project.root / "pyproject.toml", tree / "pyproject.toml"
-    if not there.is_file() or there.read_bytes() != here.read_bytes():
+    # Git for Windows turns line ends in the work tree, and calls it clean.
+    if not there.is_file() or _lines(there) != _lines(here):
         message = "is not in the source as git exports it, or not with these contents"
         remedy = "commit it; it must be neither ignored nor marked `export-ignore`"
         return [Finding(code="source-differs", subject="pyproject.toml", message=message, remedy=remedy)]
@@ -94,6 +95,10 @@ def tree_findings(context: Context, tree: Path) -> list[Finding]:
         *version_findings(tree, version=project.version, package=project.file_name, version_files=files),
         *changelog_findings(tree, version=project.version),
     ]
+
+
+def _lines(path: Path) -> bytes:
+    return path.read_bytes().replace(b"\r\n", b"\n")
 
 
 def constraint_findings(context: Context) -> list[Finding]:
