@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import html
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from packaging.utils import canonicalize_name
 
@@ -25,7 +27,9 @@ class PrivateIndex:
     """Pages are HTML below ``/simple/``, uploads go to ``/upload/``; what it lacks, somebody else may have.
 
     ``asked`` collects the Authorization header of every request. ``denied`` answers every upload with that status,
-    in place of the stand-in's rules; with ``json`` its pages are JSON, as the stand-in's are.
+    in place of the stand-in's rules; with ``json`` its pages are JSON, as the stand-in's are. ``open``: whoever stands
+    inside the firewall reads its pages. ``hashes`` False leaves the SHA-256 out of them. ``instead`` answers first, and
+    None from it lets the index answer.
     """
 
     def __init__(self, state: Path, *, user: str, password: str) -> None:
@@ -34,6 +38,9 @@ class PrivateIndex:
         self.asked: list[str] = []
         self.denied = 0
         self.json = False
+        self.open = False
+        self.hashes = True
+        self.instead: Callable[[Request], Response | None] = lambda _request: None
         self._login = _basic(user, password)
         self._inside = _basic("__token__", self.index.add_user_token(user))
 
@@ -41,7 +48,9 @@ class PrivateIndex:
         """Answer one request."""
         given = request.headers.get("authorization", "")
         self.asked.append(given)
-        if given != self._login:
+        if (other := self.instead(request)) is not None:
+            return other
+        if given != self._login and not (self.open and request.method == "GET" and not given):
             return Response(status=401, body=b"who are you?", headers={"WWW-Authenticate": "Basic"})
         if request.path == "/upload/" and request.method == "POST":
             if self.denied:
@@ -67,11 +76,19 @@ class PrivateIndex:
         if answer.status == 404:
             return Response(status=303, headers={"Location": f"https://packages.example.org/simple/{name}/"})
         links = "".join(
-            f'<a href="{html.escape(file["url"])}#sha256={file["hashes"]["sha256"]}">{file["filename"]}</a><br>\n'
+            f'<a href="{html.escape(self._address(file))}"{_yank(file["yanked"])}>{file["filename"]}</a><br>\n'
             for file in json.loads(answer.body)["files"]
         )
         page = f"<!DOCTYPE html>\n<html><head><title>{name}</title></head><body>\n{links}</body></html>\n"
         return Response(body=page.encode(), headers={"Content-Type": "text/html; charset=utf-8"})
+
+    def _address(self, file: Mapping[str, Any]) -> str:
+        return f"{file['url']}#sha256={file['hashes']['sha256']}" if self.hashes else str(file["url"])
+
+
+def _yank(yanked: bool | str) -> str:
+    reason = yanked if isinstance(yanked, str) else ""
+    return f' data-yanked="{html.escape(reason)}"' if yanked is not False else ""
 
 
 def _basic(user: str, password: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from diagnosis.conftest import clinic, desks, template
-from inspection.conftest import listeners, outside, published
+from inspection.conftest import company, listeners, outside, published
 from inspection.outside import PYPROJECT
 from typer.testing import CliRunner
 
@@ -15,7 +15,19 @@ from hephaestus.cli import app
 from hephaestus.inspection.resolution import Pip
 from hephaestus.toolchain.virtualenvs import EnvironmentNotMadeError
 
-__all__ = ["Said", "clinic", "desks", "here", "listeners", "no_pip", "outside", "published", "says", "template"]
+__all__ = [
+    "Said",
+    "clinic",
+    "company",
+    "desks",
+    "here",
+    "listeners",
+    "no_pip",
+    "outside",
+    "published",
+    "says",
+    "template",
+]
 
 Said = Callable[..., tuple[int, str, str]]
 

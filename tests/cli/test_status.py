@@ -171,24 +171,6 @@ def test_an_interrupted_first_build_is_gone_on_with(here: Path, alive: list[Path
     assert json.loads(hephaestus_says("release", "status", "--json")[1])["next"] == "nox -s build"
 
 
-_PRIVATE = """
-[tool.hephaestus.release.indexes.internal]
-upload-url = "https://packages.example/legacy/"
-simple-url = "https://packages.example/simple/"
-"""
-
-
-def test_a_release_to_a_private_index(published: Outside, here: Path) -> None:
-    """`--index`: its own receipts and stages, nobody asked, and the command that asks the index."""
-    with (here / "pyproject.toml").open("a", encoding="utf-8") as stream:
-        stream.write(_PRIVATE)
-    released(here, "build", build={"world": "publish:internal"})
-    code, out, err = hephaestus_says("release", "status", "--publish", "--index", "internal")
-    assert (code, err, published.listeners.requests) == (0, "", [])
-    assert "`nox -s verify -- --publish --index internal` asks the index" in out
-    assert "next: nox -s check -- --publish --index internal" in out
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [(["--index", "internal"], "it needs --publish"), (["--publish", "--index", "nowhere"], "no such index")],

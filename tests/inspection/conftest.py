@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from inspection.company import Company
 from inspection.outside import Listeners, Outside
 
 from hephaestus.services.http import HttpClient
@@ -15,7 +16,7 @@ from hephaestus.services.http import HttpClient
 @pytest.fixture(scope="session")
 def listeners() -> Iterator[Listeners]:
     """One listener a service: closing one costs 50 ms."""
-    with Listeners().running("testpypi", "pypi", "github") as running:
+    with Listeners().running("testpypi", "pypi", "github", "internal") as running:
         yield running
 
 
@@ -23,6 +24,13 @@ def listeners() -> Iterator[Listeners]:
 def outside(tmp_path: Path, listeners: Listeners) -> Outside:
     """Empty indexes and a repository with one commit."""
     return Outside(tmp_path / "outside", listeners)
+
+
+@pytest.fixture
+def company(published: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
+    """A private index with its password, beside the public services that must hear nothing of it."""
+    monkeypatch.setenv("COMPANY_TOKEN", Company.PASSWORD)
+    return Company(tmp_path / "company", published)
 
 
 @pytest.fixture

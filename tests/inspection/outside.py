@@ -189,8 +189,8 @@ class Outside:
         )
 
 
-def project_at(root: Path, version: str, **changes: str) -> Project:
-    """A project folder of that version."""
+def project_at(root: Path, version: str, *, settings: str = "", **changes: str) -> Project:
+    """A project folder of that version, with further ``settings``."""
     root.mkdir(exist_ok=True)
-    (root / "pyproject.toml").write_text(PYPROJECT.format(version=version), encoding="utf-8")
+    (root / "pyproject.toml").write_text(PYPROJECT.format(version=version) + settings, encoding="utf-8")
     return dataclasses.replace(read_project(root), **changes)

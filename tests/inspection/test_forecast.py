@@ -36,9 +36,9 @@ def git(root: Path, *words: str) -> None:
     subprocess.run(["git", *settings, *words], cwd=root, check=True, capture_output=True)
 
 
-def committed(root: Path, version: str = "1.2.3", *, tag: str = "", module: str = "") -> Project:
+def committed(root: Path, version: str = "1.2.3", *, tag: str = "", module: str = "", settings: str = "") -> Project:
     """A project in a clean clone, tagged where asked for."""
-    project = project_at(root, version)
+    project = project_at(root, version, settings=settings)
     (root / "src" / "tiny_thing").mkdir(parents=True)
     (root / "src" / "tiny_thing" / "__init__.py").write_text(f'__version__ = "{module or version}"\n', encoding="utf-8")
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "x"], *([["tag", tag]] if tag else [])):

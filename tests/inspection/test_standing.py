@@ -10,7 +10,8 @@ import pytest
 from inspection.outside import NAME, Outside, project_at
 
 from hephaestus.inspection.manifest import Expected
-from hephaestus.inspection.standing import Asked, GitHubStanding, IndexStanding, ask, next_step, wanted_indexes
+from hephaestus.inspection.standing import Asked, GitHubStanding, IndexStanding, ask, wanted_indexes
+from hephaestus.inspection.way_on import next_step
 from hephaestus.release.project import Project
 from hephaestus.worlds.world import TestPyPIPolicy
 

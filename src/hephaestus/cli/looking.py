@@ -1,4 +1,4 @@
-"""Where a command looks: the real services, or the stand-ins of the last rehearsal."""
+"""Where a command looks: the real services, a private index, or the stand-ins of the last rehearsal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,22 @@ from hephaestus.release.errors import ReleaseError
 
 if TYPE_CHECKING:
     from hephaestus.inspection.places import Places
+    from hephaestus.release.directory import ReleaseDirectory
     from hephaestus.release.project import Project
+    from hephaestus.worlds.private import PrivateTarget
 
-__all__ = ["IndexUnknownError", "NoStandinsError", "indexes_named", "look_at"]
+__all__ = [
+    "IndexUnknownError",
+    "IndexWithoutPublishError",
+    "IndexesMixedError",
+    "NoStandinsError",
+    "indexes_named",
+    "look_at",
+    "release_target",
+]
+
+#: What names the public indexes where a private one would be meant otherwise.
+_PUBLIC = ("pypi", "testpypi")
 
 
 class NoStandinsError(ReleaseError):
@@ -36,19 +49,76 @@ class IndexUnknownError(ReleaseError):
         )
 
 
-def indexes_named(names: Sequence[str], places: Places) -> tuple[str, ...]:
-    """The indexes of those names, all when none is given; raises IndexUnknownError."""
+class IndexWithoutPublishError(ReleaseError):
+    """Raised when a private index is named without --publish: a rehearsal goes to stand-ins, whatever is named."""
+
+    def __init__(self, *, index: str) -> None:
+        super().__init__(
+            what=f"--index {index[:80]} names where a publish goes; it needs --publish",
+            why="a rehearsal knows the stand-ins of PyPI and Test PyPI only",
+            next_step="add --publish, or leave --index out",
+        )
+
+
+class IndexesMixedError(ReleaseError):
+    """Raised when a private index is named together with another index, or with the stand-ins of a rehearsal."""
+
+    def __init__(self, *, index: str, others: str) -> None:
+        super().__init__(
+            what=f"--index {index} cannot be looked at together with {others}",
+            why="what a private index holds is another release, of which nobody else is told anything",
+            next_step="ask about each by a command of its own",
+        )
+
+
+def release_target(
+    project: Project, directory: ReleaseDirectory, *, index: str, published: bool, environ: Mapping[str, str]
+) -> PrivateTarget | None:
+    """The private index whose release is meant; None for the public ones, and for a rehearsal.
+
+    The one named, else that of HEPHAESTUS_INDEX as for nox, else the one that every receipt here is of: to ask PyPI
+    about a project that was released on a private index would tell its name. `pypi` names the public ones. Raises
+    IndexWithoutPublishError, UnknownIndexError, ReceiptError.
+    """
+    from hephaestus.worlds.private import INDEX_VARIABLE, private_target
+
+    if index and not published:
+        raise IndexWithoutPublishError(index=index)
+    if index in _PUBLIC or not published:
+        return None
+    if named := index or environ.get(INDEX_VARIABLE, ""):
+        return private_target(project, named)
+    labels = {receipt.world for receipt in directory.receipts().values()}
+    found = [private_target(project, name) for name in project.config.indexes]
+    return next((target for target in found if labels == {target.label}), None)
+
+
+def indexes_named(names: Sequence[str], places: Places, *, configured: Sequence[str] = ()) -> tuple[str, ...]:
+    """The indexes of those names, all when none is given; raises IndexUnknownError.
+
+    ``configured`` are the private ones that could have been named too.
+    """
     for name in names:
         if name not in places.indexes:
-            raise IndexUnknownError(given=name, known=sorted(places.indexes))
+            raise IndexUnknownError(given=name, known=[*sorted(places.indexes), *sorted(configured)])
     return tuple(dict.fromkeys(names)) or tuple(places.indexes)
 
 
-def look_at(project: Project, *, rehearsal: bool, environ: Mapping[str, str]) -> Places:
-    """The places to look at; raises NoStandinsError, AddressesRefusedError."""
-    from hephaestus.inspection.places import published, rehearsed
-    from hephaestus.release.root import ReleaseRoot
+def look_at(project: Project, *, rehearsal: bool, environ: Mapping[str, str], names: Sequence[str] = ()) -> Places:
+    """The places to look at; a private index where ``names`` has one.
 
+    Raises NoStandinsError, AddressesRefusedError, IndexesMixedError, IndexTokenError.
+    """
+    from hephaestus.inspection.places import private, published, rehearsed
+    from hephaestus.release.root import ReleaseRoot
+    from hephaestus.worlds.private import private_target
+
+    if named := next((name for name in names if name in project.config.indexes), ""):
+        if others := [name for name in names if name != named]:
+            raise IndexesMixedError(index=named, others=", ".join(others))
+        if rehearsal:
+            raise IndexesMixedError(index=named, others="the stand-ins of a rehearsal (--rehearsal)")
+        return private(project, private_target(project, named), environ=environ)
     if not rehearsal:
         return published(project, environ=environ)
     root = ReleaseRoot(path=project.root / project.config.directory, rehearsal=True)

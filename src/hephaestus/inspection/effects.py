@@ -37,14 +37,14 @@ def effects_of(
     context: Context,
     *,
     asked: Asked | None,
-    deadlines: Mapping[str, datetime],
+    deadlines: Mapping[str, datetime | None],
     immutable: bool | None,
 ) -> tuple[Effect, ...]:
-    """The effects of a stage that would run. ``deadlines``: until when each index takes further files."""
+    """The effects of a stage that would run. ``deadlines``: until when an index takes more files, None for ever."""
     if stage in ("sign", "sign-wheelhouse"):
         return tuple(_signing(stage, context))
     if stage.startswith("upload-"):
-        index = stage.removeprefix("upload-")
+        index = context.world.indexes[stage.removeprefix("upload-")].name
         return tuple(_upload(index, context, asked=asked, deadline=deadlines[index]))
     if stage == "github-release":
         return tuple(_release(context, asked=asked, immutable=immutable))
@@ -63,7 +63,7 @@ def _signing(stage: str, context: Context) -> Iterator[Effect]:
     )
 
 
-def _upload(index: str, context: Context, *, asked: Asked | None, deadline: datetime) -> Iterator[Effect]:
+def _upload(index: str, context: Context, *, asked: Asked | None, deadline: datetime | None) -> Iterator[Effect]:
     title = index_title(index)
     there = asked.indexes[index] if asked is not None and index in asked.indexes else None
     if there is not None and there.present and not there.having(Held.MISSING, Held.UNCOMPARED):
@@ -72,13 +72,28 @@ def _upload(index: str, context: Context, *, asked: Asked | None, deadline: date
     missing = [file.filename for file in there.having(Held.MISSING)] if there is not None else []
     made = [Path(path).name for path in distributions(context)]
     names = ", ".join(missing or made) or "the files that build makes"
+    if deadline is None:
+        yield from _private_upload(title, names)
+        return
     yield Effect(what=f"{names} on {title}, public at once, under names that are used up by it", label=NEVER)
     yield Effect(what=f"completing or extending the release on {title}", label=until(deadline))
     yield Effect(what=f"being offered to installers: a yank on {title}'s page stops that", label=REVERSIBLE)
 
 
+def _private_upload(index: str, names: str) -> Iterator[Effect]:
+    """What nobody here knows how to take back is counted as final: products differ in what they can do."""
+    yield Effect(
+        what=f"{names} on {index}, at once for all who may read it: who has fetched them keeps them", label=NEVER
+    )
+    yield Effect(
+        what=f"their names, as far as is known: whether {index} lets files be deleted, yanked or replaced depends on "
+        "the index; no deadline for completing the release is known of it",
+        label=NEVER,
+    )
+
+
 def _release(context: Context, *, asked: Asked | None, immutable: bool | None) -> Iterator[Effect]:
-    state = asked.github.state if asked is not None else "absent"
+    state = asked.github.state if asked is not None and asked.github is not None else "absent"
     if state != "published":
         yield Effect(what="a draft with every asset, seen by maintainers only", label=REVERSIBLE)
     where = " and ".join(index_title(name) for name in required_indexes(context))

@@ -22,13 +22,13 @@ from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.project import Project
 from hephaestus.release.source import Source
 from hephaestus.services.errors import ServiceError
-from hephaestus.services.plan import COMPLETION_DAYS
 from hephaestus.stages.runner import own_missing, stage_key
 from hephaestus.stages.stage import Context, Options, Stage
 from hephaestus.toolchain.process import Completed
+from hephaestus.worlds.private import PrivateTarget, token_problem
 from hephaestus.worlds.world import ChildKind, GitHub, Index, Policy, Sigstore, World
 
-__all__ = ["Forecast", "Foreseen", "foresee", "hindrances", "stage_of"]
+__all__ = ["Forecast", "Foreseen", "foresee", "hindrances", "private_hindrances", "stage_of"]
 
 DONE, LEFT_OUT, RUN, REFUSED, WAITS, UNKNOWN = "done", "left out", "run", "refused", "waits", "unknown"
 _GOES_ON = (DONE, LEFT_OUT)
@@ -136,17 +136,18 @@ def foresee(
     immutable: bool | None,
     now: datetime,
     unsourced: str = "",
+    options: Options | None = None,
 ) -> Forecast:
     """Ask every stage in the order of the chain.
 
     ``source`` None means that git could not tell it (``unsourced`` says why). ``places`` None means that nobody can be
     asked: what depends on services is then ``unknown``. ``immutable``: whether GitHub freezes what is published, None
-    where it did not say. Raises ReceiptError.
+    where it did not say. ``options`` are those of the run, none when left out. Raises ReceiptError.
     """
     world = _onlookers_world(project, places, label=label, policy=policy)
     seen: dict[str, Foreseen] = {}
     listener = _Listener()
-    deadlines = _deadlines(asked, now)
+    deadlines = _deadlines(world.indexes, asked, now)
     with tempfile.TemporaryDirectory(prefix="hephaestus-plan-") as work:
         for name in STAGES:
             context = Context(
@@ -155,7 +156,7 @@ def foresee(
                 directory=directory,
                 environment=_Idle(),
                 narrator=listener,
-                options=Options(),
+                options=options or Options(),
                 work=_made(Path(work) / name),
                 source=source if name == "build" else None,
             )
@@ -209,9 +210,10 @@ def _asked(stage: Stage, context: Context, verdict: Callable[..., Foreseen], *, 
     missing = own_missing(stage, context)
     receipt = context.directory.receipt(stage.name)
     holds = receipt is not None and receipt.key == stage_key(stage, context, stage.inputs(context)) and not missing
-    if holds and receipt is not None and not answering:
+    forced = context.options.forces(stage.name)
+    if holds and receipt is not None and not answering and not forced:
         return verdict(UNKNOWN, f"done {receipt.started} by its receipt; nobody can be asked whether it still is")
-    doubt = stage.confirm(context) if holds else ""
+    doubt = "asked for by --redo" if forced else stage.confirm(context) if holds else ""
     if holds and receipt is not None and not doubt:
         return verdict(DONE, f"{receipt.started}, nothing changed")
     if receipt is None:
@@ -228,12 +230,15 @@ def _asked(stage: Stage, context: Context, verdict: Callable[..., Foreseen], *, 
     return verdict(RUN, why, *(f"warning: {finding.line()}" for finding in findings))
 
 
-def _deadlines(asked: Asked | None, now: datetime) -> dict[str, datetime]:
-    """Until when each index will take further files: what it says, or two weeks from a first upload now."""
-    fresh = now + timedelta(days=COMPLETION_DAYS)
-    return {name: index.deadline or fresh for name, index in (asked.indexes if asked else {}).items()} or {
-        "testpypi": fresh, "pypi": fresh,
-    }  # fmt: skip
+def _deadlines(indexes: Mapping[str, Index], asked: Asked | None, now: datetime) -> dict[str, datetime | None]:
+    """Until when each index will take more files: what it says, or its days from a first upload now; None for ever."""
+    said = {name: index.deadline for name, index in asked.indexes.items()} if asked is not None else {}
+    return {
+        index.name: None
+        if index.completion_days is None
+        else said.get(index.name) or now + timedelta(days=index.completion_days)
+        for index in indexes.values()
+    }
 
 
 def _onlookers_world(project: Project, places: Places | None, *, label: str, policy: Policy) -> World:
@@ -241,7 +246,7 @@ def _onlookers_world(project: Project, places: Places | None, *, label: str, pol
     children: dict[ChildKind, Mapping[str, str]] = {kind: {} for kind in ChildKind}
     return World(
         label=label,
-        indexes=places.indexes if places is not None else _UNSERVED,
+        indexes=places.parts if places is not None else _UNSERVED,
         github=places.github if places is not None else nowhere,
         sigstore=Sigstore(trust_config=places.trust_config if places is not None else None),
         publisher=publisher_of(project),
@@ -258,6 +263,12 @@ def _made(folder: Path) -> Path:
 
 def _inside(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def private_hindrances(target: PrivateTarget, *, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What would stop a publish to a private index from this very process: there is no workflow to be in."""
+    problem = token_problem(target, environ)
+    return (f"there is no token for {target.name}: {target.config.token_variable} {problem}",) if problem else ()
 
 
 def hindrances(project: Project, *, environ: Mapping[str, str], source: Source | None) -> tuple[str, ...]:

@@ -31,9 +31,12 @@ class Expected:
     assets: Mapping[str, str] = field(default_factory=dict)
 
 
-def expected_here(directory: ReleaseDirectory, *, tag: str) -> Expected:
-    """What the receipts of ``directory`` say; raises ReceiptError. Nothing built is an Expected without a source."""
-    receipts = directory.receipts()
+def expected_here(directory: ReleaseDirectory, *, tag: str, world: str = "") -> Expected:
+    """What the receipts of ``directory`` say, only those of ``world`` where one is named; raises ReceiptError.
+
+    Nothing built is an Expected without a source.
+    """
+    receipts = {stage: one for stage, one in directory.receipts().items() if not world or one.world == world}
     if "build" not in receipts:
         return Expected()
     outputs = {

@@ -1,6 +1,7 @@
-"""The places that are looked at: the real services, or the stand-ins of the last rehearsal where they still live.
+"""The places that are looked at: the real services, a private index, or the stand-ins of the last rehearsal.
 
-Nothing is started and nothing is pushed: a place that is not there is a state, which the caller says.
+Nothing is started and nothing is pushed: stand-ins are looked at where they still live, and a place that is not there
+is a state, which the caller says.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from hephaestus.stages.indexes import index_client
 from hephaestus.worlds.addresses import read_addresses
 from hephaestus.worlds.hosting import living_host
 from hephaestus.worlds.opening import configured_policy
+from hephaestus.worlds.private import PrivateTarget, private_index, private_policy
 from hephaestus.worlds.publish import PUBLISH_POLICY
 from hephaestus.worlds.rehearsal import REHEARSAL_POLICY
 from hephaestus.worlds.world import GitHub, Index, Policy, Publisher
 
-__all__ = ["Places", "index_title", "policy_of", "published", "publisher_of", "rehearsed"]
+__all__ = ["Places", "index_title", "policy_of", "private", "published", "publisher_of", "rehearsed"]
 
 #: A person waits for the answer: a service that stumbles is asked three times, not for minutes.
 _PATIENCE = Patience(connect_seconds=10.0, silence_seconds=20.0, attempts=3, longest_wait=4.0, budget_seconds=30.0)
@@ -35,10 +37,11 @@ _TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where a release is looked for. ``label`` is ``publish`` or ``rehearsal``.
+    """Where a release is looked for. ``label`` is that of the world a release there has.
 
     ``sites`` is each index's address for people, without a trailing slash; ``github_site`` is GitHub's.
-    ``trust_config`` None means the production Sigstore.
+    ``trust_config`` None means the production Sigstore. ``target`` is the private index that takes PyPI's part: it is
+    the only one then, by its own name, and nobody asks GitHub or knows a page for people.
     """
 
     label: str
@@ -49,6 +52,7 @@ class Places:
     publisher: Publisher
     policy: Policy
     trust_config: Path | None = None
+    target: PrivateTarget | None = None
     patience: Patience = field(default=_PATIENCE, repr=False)
 
     @property
@@ -57,6 +61,23 @@ class Places:
         if self.label != "publish" or not self.publisher.assumed:
             return ""
         return "pyproject.toml names no repository: set `repository` in [tool.hephaestus.release], or a GitHub URL"
+
+    @property
+    def main(self) -> str:
+        """The index that counts: the one installers ask."""
+        return self.target.name if self.target is not None else "pypi"
+
+    @property
+    def parts(self) -> Mapping[str, Index]:
+        """The indexes by the part they have in the chain: a private one has PyPI's."""
+        return {"pypi": self.indexes[self.main]} if self.target is not None else self.indexes
+
+    @property
+    def option(self) -> str:
+        """What makes a command look here that otherwise looks at the public services, with a space before it."""
+        if self.target is not None:
+            return f" --index {self.target.name}"
+        return " --rehearsal" if self.label == "rehearsal" else ""
 
     @contextmanager
     def http(self) -> Iterator[HttpClient]:
@@ -103,6 +124,23 @@ def published(project: Project, *, environ: Mapping[str, str]) -> Places:
         publisher=publisher_of(project),
         policy=policy_of(project, label="publish", environ=environ),
         trust_config=addresses.trust_config,
+    )
+
+
+def private(project: Project, target: PrivateTarget, *, environ: Mapping[str, str]) -> Places:
+    """One private index and nobody else: no public service hears of the project. Raises IndexTokenError.
+
+    Without a token it is asked all the same: its pages may be open to whoever stands inside the firewall.
+    """
+    return Places(
+        label=target.label,
+        indexes={target.name: private_index(target, environ=environ)},
+        sites={},
+        github=GitHub(api_url="", uploads_url="", repository=project.repository, token=""),
+        github_site="",
+        publisher=publisher_of(project),
+        policy=private_policy(project, target, environ=environ),
+        target=target,
     )
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from hephaestus.inspection.manifest import Expected, sums_of
 from hephaestus.inspection.places import Places
-from hephaestus.release.directory import STAGES
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.project import Project
-from hephaestus.release.versions import next_version
 from hephaestus.services.errors import ServiceError
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.index import IndexClient, IndexFile, IndexProject, plan_upload
 from hephaestus.services.plan import FileState
 from hephaestus.services.releases import AssetReport, Release
 from hephaestus.services.settings import RepositorySettings
+from hephaestus.worlds.private import PrivateTarget
 from hephaestus.worlds.world import Policy, TestPyPIPolicy
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "IndexStanding",
     "ask",
     "immutable_releases",
-    "next_step",
     "wanted_indexes",
 ]
 
@@ -135,7 +133,8 @@ class Asked:
     """What the services said at ``at``.
 
     ``manifest`` is where the digests come from that they were held against; ``wanted`` are the indexes without which
-    the release is not complete.
+    the release is not complete. ``target`` is the private index of a release that goes there, ``github`` None: it is
+    not announced on GitHub.
     """
 
     label: str
@@ -143,7 +142,8 @@ class Asked:
     manifest: str
     wanted: tuple[str, ...] = ()
     indexes: Mapping[str, IndexStanding] = field(default_factory=dict)
-    github: GitHubStanding = field(default_factory=lambda: GitHubStanding(state="absent"))
+    github: GitHubStanding | None = field(default_factory=lambda: GitHubStanding(state="absent"))
+    target: PrivateTarget | None = None
 
 
 def wanted_indexes(project: Project, policy: Policy) -> tuple[str, ...]:
@@ -155,6 +155,8 @@ def wanted_indexes(project: Project, policy: Policy) -> tuple[str, ...]:
 
 def ask(project: Project, places: Places, expected: Expected, *, now: datetime) -> Asked:
     """Ask every service about this version; one that does not answer is a state, not an error."""
+    if places.target is not None:
+        return _ask_private(project, places, places.target, expected, now=now)
     with places.http() as http:
         client = places.releases(http)
         release, trouble = (None, places.unnamed) if places.unnamed else _release(client, project.tag)
@@ -176,11 +178,31 @@ def ask(project: Project, places: Places, expected: Expected, *, now: datetime) 
     )
 
 
+def _ask_private(
+    project: Project, places: Places, target: PrivateTarget, expected: Expected, *, now: datetime
+) -> Asked:
+    """The private index alone: there is no GitHub Release that could say more."""
+    with places.http() as http:
+        client = places.index(target.name, http)
+        standing = _index(client, target.name, project, expected, now=now, days=None)
+    return Asked(
+        label=places.label,
+        at=now,
+        manifest=expected.source,
+        wanted=(target.name,),
+        indexes={target.name: standing},
+        github=None,
+        target=target,
+    )
+
+
 def immutable_releases(places: Places) -> bool | None:
     """Whether GitHub freezes what is published here; None where nobody tells us.
 
     The setting is shown to administrators only; to all others a frozen latest release shows it.
     """
+    if places.target is not None:
+        return None
     github = places.github
     with places.http() as http:
         settings = RepositorySettings(github.api_url, github.repository, github.token or None, http=http)
@@ -193,46 +215,6 @@ def immutable_releases(places: Places) -> bool | None:
         except ServiceError:
             return None
     return True if latest is not None and latest.immutable else None
-
-
-def next_step(project: Project, asked: Asked, *, unfinished: Sequence[str] = ()) -> str:
-    """What to do now, from what the services say; empty when the release is complete."""
-    wanted = [asked.indexes[name] for name in asked.wanted if name in asked.indexes]
-    fresh = f"release the change as a new version: `nox -s bump -- {next_version(project.version)}`"
-    for index in wanted:
-        if index.state == "conflict":
-            return f"the bytes on {index.index} can never be replaced; {fresh}"
-        if index.state == "quarantined":
-            return "read the e-mail to the project's owners: the index's administrators decide"
-        if index.having(Held.MISSING) and index.present and index.days_left == 0:
-            return f"{index.index} takes no more files of {project.version}; {fresh}"
-        if index.yanked:
-            rehearsal = " --rehearsal" if asked.label == "rehearsal" else ""
-            return f"hephaestus release rollback {project.version} --verify{rehearsal}"
-    again = next((index for index in wanted if index.trouble), None)
-    if again is not None or asked.github.trouble:
-        return f"hephaestus release status{_flag(asked)} again, when everybody answers"
-    lacking = [f"upload-{index.index}" for index in wanted if index.state in ("absent", "partial")]
-    if not lacking and any(index.state == "propagating" for index in wanted):
-        return f"wait, then hephaestus release status{_flag(asked)}: caches may take half an hour"
-    github = asked.github
-    if not lacking and (github.state != "published" or not github.complete):
-        lacking = ["github-release"]
-    if not lacking:
-        return ""
-    if github.state == "published" and github.immutable and lacking == ["github-release"]:
-        return f"the published release is immutable and lacks assets; {fresh}"
-    if asked.label == "rehearsal":
-        # What the receipts do not show as done comes before what the services lack: nothing was built, perhaps.
-        return f"nox -s {min((*unfinished, lacking[0]), key=STAGES.index)}"
-    return (
-        f"re-run the failed jobs of the run of {project.tag}, or begin a new one: "
-        f"`gh workflow run {project.config.workflow} --ref {project.tag}`"
-    )
-
-
-def _flag(asked: Asked) -> str:
-    return "" if asked.label == "rehearsal" else " --publish"
 
 
 def _release(client: GitHubClient, tag: str) -> tuple[Release | None, str]:

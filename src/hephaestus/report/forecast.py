@@ -6,16 +6,16 @@ from dataclasses import asdict
 from typing import Any
 
 from hephaestus.inspection.forecast import Forecast
+from hephaestus.inspection.run import Run
 from hephaestus.release.project import Project
 
 __all__ = ["forecast_data", "render_forecast"]
 
 
-def render_forecast(project: Project, forecast: Forecast, *, label: str) -> str:
+def render_forecast(project: Project, forecast: Forecast, *, run: Run) -> str:
     """A line a stage with its verdict and why; below it every effect outside, labelled by whether it can be undone."""
-    command = "nox -s release -- --publish" if label == "publish" else "nox -s release"
-    lines = ["", f"{project.normalized} {project.version}   what `{command}` would do now; nothing was sent", ""]
-    if label != "publish":
+    lines = ["", f"{project.normalized} {project.version}   what `{run.command}` would do now; nothing was sent", ""]
+    if not run.publish:
         lines += ["  (on the stand-ins; the labels say what a publish could not take back)", ""]
     lines += [f"  REFUSED  {hindrance}" for hindrance in forecast.hindrances]
     lines += [f"  note: {note}" for note in forecast.notes]
@@ -28,13 +28,14 @@ def render_forecast(project: Project, forecast: Forecast, *, label: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def forecast_data(project: Project, forecast: Forecast, *, label: str) -> dict[str, Any]:
+def forecast_data(project: Project, forecast: Forecast, *, run: Run) -> dict[str, Any]:
     """The same as JSON data."""
     return {
         "schema": 1,
         "project": project.normalized,
         "version": project.version,
-        "world": label,
+        "world": run.label,
+        "command": run.command,
         "refused": forecast.refused,
         "hindrances": list(forecast.hindrances),
         "notes": list(forecast.notes),

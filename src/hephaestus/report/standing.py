@@ -29,7 +29,7 @@ def services_data(asked: Asked) -> dict[str, Any]:
         "at": asked.at.isoformat(timespec="seconds"),
         "manifest": asked.manifest,
         "indexes": indexes,
-        "github": asdict(asked.github),
+        "github": asdict(asked.github) if asked.github is not None else None,
     }
 
 
@@ -40,7 +40,8 @@ def render_services(asked: Asked, *, next_step: str) -> str:
     for index in asked.indexes.values():
         lines.append(f"  {index_title(index.index):10} {_index(index)}")
         lines += [f"    {_file(file)}" for file in index.files]
-    lines.append(f"  {'GitHub':10} {_github(asked.github)}")
+    if asked.github is not None:
+        lines.append(f"  {'GitHub':10} {_github(asked.github)}")
     lines += ["", f"  next: {next_step}" if next_step else "  complete: nothing is left to do", ""]
     return "\n".join(lines)
 

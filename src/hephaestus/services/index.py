@@ -144,8 +144,9 @@ class IndexClient:
                 return None
             raise
         except UnexpectedStatus as error:
-            if self._authorization is not None and error.status in (401, 403):
-                raise IndexTokenRefused(url=url, status=error.status, body=error.body) from error
+            given = self._authorization is not None
+            if (given or self._html) and error.status in (401, 403):
+                raise IndexTokenRefused(url=url, status=error.status, body=error.body, given=given) from error
             raise
 
     def release_files(self, name: str, version: Version | str) -> tuple[IndexFile, ...]:

@@ -15,15 +15,20 @@ __all__ = ["IndexTokenRefused", "explain_token_upload"]
 
 
 class IndexTokenRefused(ServiceError):
-    """Raised when an index does not show its pages to the token it was asked with."""
+    """Raised when an index does not show its pages to the token it was asked with, or (``given`` False) without one."""
 
-    def __init__(self, *, url: str, status: int, body: str) -> None:
+    def __init__(self, *, url: str, status: int, body: str, given: bool = True) -> None:
         said = excerpt(body)
+        quoted = f"; the index says: {said}" if said and "<" not in said else ""
         super().__init__(
             url=url,
-            what=f"the index does not show its pages to this token: it answered {status}",
+            what=f"the index does not show its pages to this token: it answered {status}"
+            if given
+            else f"the index does not show its pages without a token: it answered {status}",
             why="the token is mistyped, expired or revoked, may upload but not read, or belongs to another user"
-            + (f"; the index says: {said}" if said and "<" not in said else ""),
+            + quoted
+            if given
+            else "it shows them to those it knows, and no token was given" + quoted,
             next_step="give the token of the configured user, allowed to read and to upload, in the index's variable",
         )
 

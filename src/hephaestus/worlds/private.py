@@ -22,7 +22,7 @@ from hephaestus.worlds.addresses import PUBLIC
 from hephaestus.worlds.children import builder, credential_names, installer, isolated
 from hephaestus.worlds.opening import MANIFEST_VARIABLE, NothingBuiltError, Opened, configured_policy
 from hephaestus.worlds.publish import PUBLISH_POLICY, Consent, PublishNotAskedForError
-from hephaestus.worlds.world import ChildKind, GitHub, Index, Publisher, Sigstore, World
+from hephaestus.worlds.world import ChildKind, GitHub, Index, Policy, Publisher, Sigstore, World
 
 __all__ = [
     "INDEX_VARIABLE",
@@ -30,8 +30,11 @@ __all__ = [
     "PrivateTarget",
     "UnknownIndexError",
     "open_private",
+    "private_index",
+    "private_policy",
     "private_target",
     "private_world",
+    "token_problem",
 ]
 
 #: Names the private index of a publish where no option can be given.
@@ -128,7 +131,6 @@ def private_world(
     token = _token(target, environ)
     homes = state / "home"
     config = target.config
-    login = base64.b64encode(f"{config.username}:{token}".encode()).decode()
 
     def alone(kind: str) -> dict[str, str]:
         return isolated(environ, home=homes / kind, network=True)
@@ -145,24 +147,9 @@ def private_world(
         "TWINE_USERNAME": config.username,
         "TWINE_PASSWORD": token,
     }
-    policy = configured_policy(PUBLISH_POLICY, project, environ)
-    # A pre-release stops at Test PyPI because PyPI is for ever and for everybody; here is neither.
-    policy = replace(policy, prerelease_to_pypi=True, left_out=target.left_out, waived=_WAIVED)
     return World(
         label=target.label,
-        indexes={
-            "pypi": Index(
-                name=target.name,
-                repository=target.name,
-                upload_url=config.upload_url,
-                simple_url=f"{config.simple_url.rstrip('/')}/",
-                json_url="",
-                authorization=f"Basic {login}",
-                token_variable=config.token_variable,
-                html=True,
-                completion_days=None,
-            )
-        },
+        indexes={"pypi": private_index(target, environ=environ)},
         github=GitHub(
             api_url=PUBLIC.github_api, uploads_url=PUBLIC.github_uploads, repository=project.repository, token=""
         ),
@@ -173,11 +160,53 @@ def private_world(
             ref=f"refs/tags/{project.tag}",
             assumed=True,
         ),
-        policy=policy,
+        policy=private_policy(project, target, environ=environ),
         children=children,
         uploaders={"pypi": uploader},
         withheld=tuple(name for name in credential_names(environ) if name != config.token_variable),
     )
+
+
+def private_index(target: PrivateTarget, *, environ: Mapping[str, str]) -> Index:
+    """The index with its token, where there is one: pages may be open to whoever stands inside the firewall.
+
+    Raises IndexTokenError for what can be no token.
+    """
+    config = target.config
+    authorization = ""
+    if environ.get(config.token_variable, "").strip():
+        token = _token(target, environ)
+        authorization = f"Basic {base64.b64encode(f'{config.username}:{token}'.encode()).decode()}"
+    return Index(
+        name=target.name,
+        repository=target.name,
+        upload_url=config.upload_url,
+        simple_url=f"{config.simple_url.rstrip('/')}/",
+        json_url="",
+        authorization=authorization,
+        token_variable=config.token_variable,
+        html=True,
+        completion_days=None,
+    )
+
+
+def private_policy(project: Project, target: PrivateTarget, *, environ: Mapping[str, str]) -> Policy:
+    """What is allowed in a release there. Raises TestPyPIVariableError."""
+    policy = configured_policy(PUBLISH_POLICY, project, environ)
+    # A pre-release stops at Test PyPI because PyPI is for ever and for everybody; here is neither.
+    return replace(policy, prerelease_to_pypi=True, left_out=target.left_out, waived=_WAIVED)
+
+
+def token_problem(target: PrivateTarget, environ: Mapping[str, str]) -> str:
+    """What keeps the variable from holding a token, without its value; empty where nothing does."""
+    token = environ.get(target.config.token_variable, "")
+    if not token.strip():
+        return "is not set"
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        return "holds white space, or something that is not printable ASCII"
+    if len(token) < _SHORTEST_TOKEN:
+        return f"has fewer than {_SHORTEST_TOKEN} characters, too few to be kept out of all output"
+    return ""
 
 
 def open_private(
@@ -215,17 +244,9 @@ def open_private(
 def _token(target: PrivateTarget, environ: Mapping[str, str]) -> str:
     """The token; raises IndexTokenError for none, and for what can be none."""
     variable = target.config.token_variable
-    token = environ.get(variable, "")
-    problem = ""
-    if not token.strip():
-        problem = "is not set"
-    elif not (token.isascii() and token.isprintable()) or " " in token:
-        problem = "holds white space, or something that is not printable ASCII"
-    elif len(token) < _SHORTEST_TOKEN:
-        problem = f"has fewer than {_SHORTEST_TOKEN} characters, too few to be kept out of all output"
-    if problem:
+    if problem := token_problem(target, environ):
         raise IndexTokenError(index=target.name, variable=variable, problem=problem)
-    return token
+    return environ[variable]
 
 
 def _trusting(environ: Mapping[str, str]) -> dict[str, str]:
