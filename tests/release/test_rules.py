@@ -7,6 +7,7 @@ import io
 import random
 import shutil
 import struct
+import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from trove_classifiers import classifiers as KNOWN  # noqa: N812 - a constant in
 
 from hephaestus.release import rules
 from hephaestus.release.errors import Finding, Severity
+from hephaestus.release.rules import bans
 from hephaestus.release.rules.members import unsafe_reason
 
 WHEEL = "tiny_thing-1.0-py3-none-any.whl"
@@ -555,6 +557,36 @@ def test_a_name_of_the_standard_library_matters_once(tmp_path: Path) -> None:
     assert codes(rules.check_distributions([path])) == ["name-stdlib"]
     assert rules.check_distributions([path], exists=True) == []
     assert rules.index_refusals(path, exists=True) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("os.path", "name-stdlib"), ("os_path", "name-stdlib"), ("OS--Path", "name-stdlib"), ("thread", "name-stdlib"),
+        ("distutils", "name-stdlib"), ("urllib2", "name-stdlib"), ("xml.etree", "name-stdlib"),
+        ("concurrent-futures", "name-stdlib"), ("annotationlib", "name-stdlib"), ("json", "name-stdlib"),
+        ("requirements.txt", "name-banned"), ("Requirements_TXT", "name-banned"), ("rrequirements-txt", "name-banned"),
+        ("requirements", ""), ("requirements-dev.txt", ""), ("json5", ""), ("ospath", ""), ("path-os", ""),
+    ],
+)  # fmt: skip
+def test_names_that_nobody_gets(tmp_path: Path, name: str, code: str) -> None:
+    """Modules of any Python, past and inner ones too, and what is typed for a file: in any spelling, only when new."""
+    assert rules.project_refusals(name, exists=True) == []
+    refusals = rules.project_refusals(name, exists=False)
+    assert [refusal.message.startswith(f"The name {name!r} isn't allowed") for refusal in refusals] == [True] * bool(
+        code
+    )
+    path = make_wheel(tmp_path, canonicalize_name(name))
+    assert codes(rules.check_distributions([path])) == ([code] if code else [])
+    assert rules.check_distributions([path], exists=True) == []
+
+
+def test_the_modules_of_this_python_are_banned() -> None:
+    """Every module of the Python that runs is known, and the list is normalised, sorted and without repetition."""
+    assert all(bans.is_stdlib(module.strip("_")) for module in sys.stdlib_module_names)
+    lines = Path(bans.__file__).with_name("stdlib_names.txt").read_text(encoding="utf-8").splitlines()
+    names = [name for line in lines if not line.startswith("#") for name in line.split()]
+    assert names == sorted({canonicalize_name(name) for name in names})
 
 
 class _Unseekable(io.RawIOBase):

@@ -57,6 +57,7 @@ ROWS = [
     (BAD, "'Private :: Do Not Upload' is not a valid classifier.", "`Private ::`", "`classifiers`", False),
     (BAD, "'2.6' is not a valid metadata version.", "metadata is of a version", "backend", False),
     (BAD, "The name 'N' isn't allowed (conflict with Python Standard Library", "own library", "another", False),
+    (BAD, "The name 'N' isn't allowed. See https://pypi.org/help/#project-name", "to nobody", "another", False),
     (BAD, "The name 'N' is too similar to an existing project.", "too similar", "another project name", False),
     (BAD, "File too large. Limit for project 'N' is 100 MB.", "file is larger", "higher limit", False),
     (BAD, "Project size too large.", "yanking frees nothing", "higher limit", False),

@@ -107,6 +107,11 @@ UPLOAD_ANSWERS: Sequence[UploadAnswer] = (
         remedy="choose another project name: nobody can have this one",
     ),
     UploadAnswer(
+        pattern=r"The name '[^']*' isn't allowed\.",
+        meaning="the index gives a project of this name to nobody",
+        remedy="choose another project name, or ask the index's administrators",
+    ),
+    UploadAnswer(
         pattern="is too similar to an existing project",
         meaning="the project's name is too similar to another one's there",
         remedy="choose another project name",

@@ -190,6 +190,8 @@ RECORDED: list[tuple[int, str, Callable[[Bench, Path], Response]]] = [
     (400, "'2.6' is not a valid metadata version.", _fields(Metadata_Version="2.6")),
     (400, "'2.0' is not a valid metadata version.", _fields(Metadata_Version="2.0")),
     (400, "The name 'json' isn't allowed (conflict with Python Standard Library", _named("json")),
+    (400, "The name 'os-path' isn't allowed (conflict with Python Standard Library", _named("os-path")),
+    (400, "The name 'requirements.txt' isn't allowed.", _named("requirements.txt")),
     (400, "The name 'tiny-th1ng' is too similar to an existing project.", _too_similar),
     (400, "Non-user identities cannot create new projects", _publisher_elsewhere),
     (

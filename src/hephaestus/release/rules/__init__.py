@@ -123,7 +123,7 @@ def form_refusals(
 
 
 def project_refusals(name: str, *, exists: bool) -> list[Refusal]:
-    """What the index refuses from the project's name; standard library names only while it does not exist."""
+    """What the index refuses from the project's name; names it gives to nobody only while it does not exist."""
     judgements = project_name_judgements(name, subject=name, taken=exists)
     return [judgement.refusal for judgement in judgements if judgement.refusal]
 

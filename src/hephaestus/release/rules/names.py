@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from hephaestus.release.metadata import CoreMetadata, distribution_kind
+from hephaestus.release.rules.bans import is_banned, is_stdlib
 from hephaestus.release.rules.judgement import Judgement
 
 __all__ = [
@@ -65,7 +65,7 @@ def filename_stem(name: str, version: str) -> str:
 def project_name_judgements(name: str, *, subject: str, taken: bool = False) -> Iterable[Judgement]:
     """The project name alone: the core metadata grammar and, unless ``taken`` is our own project, PyPI's bans.
 
-    PyPI checks the ban on standard library names only when a project is created [facts: pypi 1].
+    PyPI looks at its bans only when a project is created [facts: pypi 1].
     """
     if not _PROJECT_NAME.match(name):
         yield Judgement.refused(
@@ -75,15 +75,21 @@ def project_name_judgements(name: str, *, subject: str, taken: bool = False) -> 
             remedy="change `name` in pyproject.toml",
             answer=f"{name!r} is an invalid value for Name.",
         )
-    elif not taken and canonicalize_name(name).replace("-", "_") in {
-        module.lower() for module in sys.stdlib_module_names
-    }:
+    elif not taken and is_stdlib(name):
         yield Judgement.refused(
             "name-stdlib",
             subject,
             f"the project name {name!r} is the name of a standard library module",
             remedy="choose another `name` in pyproject.toml",
             answer=f"The name {name!r} isn't allowed (conflict with Python Standard Library module name).",
+        )
+    elif not taken and is_banned(name):
+        yield Judgement.refused(
+            "name-banned",
+            subject,
+            f"the project name {name!r} is one that PyPI gives to nobody: it is typed for a file of requirements",
+            remedy="choose another `name` in pyproject.toml",
+            answer=f"The name {name!r} isn't allowed.",
         )
 
 
