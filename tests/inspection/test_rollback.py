@@ -105,3 +105,15 @@ def test_every_plan_is_whole(outside: Outside, tmp_path: Path, category: Categor
         first_yank = next(number for number, step in enumerate(todo) if step.page in pages)
         assert (bumps[0] < first_yank) is decision.fix_first
         assert not (decision.fix_first and category in (Category.SECURITY, Category.COMPROMISED))
+
+
+@pytest.mark.parametrize(("label", "option"), [("publish", ""), ("rehearsal", " --rehearsal")])
+def test_the_proof_looks_where_the_decision_looked(outside: Outside, tmp_path: Path, label: str, option: str) -> None:
+    """The command that proves a rehearsed yank names the rehearsal: without it the real indexes would be asked."""
+    project = project_at(tmp_path / "project", "1.1")
+    places = replace(outside.places(project), label=label)
+    reason = Reason(category=Category.BROKEN)
+    decision = decide("tiny-thing", V, reason, {name: page("1.0", "1.1", "1.2") for name in places.indexes})
+    todo = steps(project, places, decision, reason, today=date(2026, 11, 22))
+    proofs = [step.command for step in todo if "--verify" in step.command]
+    assert proofs == [f"hephaestus release rollback 1.1 --verify{option}"]

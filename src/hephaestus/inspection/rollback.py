@@ -97,7 +97,7 @@ def steps(project: Project, places: Places, decision: Decision, reason: Reason, 
         )
     proof = Step(
         title="prove it from the index; caches may take half an hour",
-        command=f"hephaestus release rollback {decision.version} --verify",
+        command=f"hephaestus release rollback {decision.version} --verify{places.option}",
     )
     return (*fix, *yanks, *told, proof) if decision.fix_first else (*yanks, *told, proof, *fix)
 
