@@ -54,7 +54,7 @@ def run(session: nox.Session, make: Callable[[], Stage]) -> None:
         refuse_unreal(session, stage.name)
         request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
         boundary.arm(request.boundary)
-        project = read_project(Path.cwd())
+        project = read_project(Path.cwd(), tag="" if request.publish else request.options.tag)
         target = _target(project, request)
         outcome = _staged(session, stage, project, request, target)
     except HelpAsked as asked:
@@ -75,7 +75,7 @@ def finish(session: nox.Session) -> None:
     target: PrivateTarget | None = None
     try:
         request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
-        project = read_project(Path.cwd())
+        project = read_project(Path.cwd(), tag="" if request.publish else request.options.tag)
         target = _target(project, request)
         directory = _root(project, request).directory(project.version)
         world = target.label if target is not None else "publish" if request.publish else "rehearsal"

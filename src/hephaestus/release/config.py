@@ -87,6 +87,7 @@ class Config:
     """All settings; every one has a default that is right for most projects.
 
     ``tag_prefix``: what its tags begin with where a repository holds several packages (``release.tags``).
+    ``version_from``: the file a dynamic version is written in, or ``tag`` (``release.version_source``).
     """
 
     repository: str = ""
@@ -96,6 +97,7 @@ class Config:
     testpypi: str = "required"
     prerelease_to_pypi: bool = False
     version_files: tuple[str, ...] = ()
+    version_from: str = ""
     build: BuildConfig = field(default_factory=BuildConfig)
     check: CheckConfig = field(default_factory=CheckConfig)
     smoke: SmokeConfig = field(default_factory=SmokeConfig)

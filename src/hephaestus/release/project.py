@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,19 @@ from packaging.version import InvalidVersion, Version
 from hephaestus.release.config import Config
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.mistakes import ConfigurationError, Mistake
+from hephaestus.release.source import SourceError, is_shallow, tags_here
+from hephaestus.release.tagged_version import newest_version, tagged_version
 from hephaestus.release.tags import tag_of
+from hephaestus.release.version_files import written_version
+from hephaestus.release.version_source import VersionSource, version_source
 
 __all__ = ["Project", "ProjectError", "read_project"]
+
+#: The name that begins a requirement (PEP 508).
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+#: Stands in for a version that [project] calls dynamic until it is read where it is.
+_ELSEWHERE = ""
 
 
 class ProjectError(ReleaseError):
@@ -29,7 +40,11 @@ class ProjectError(ReleaseError):
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """What is released. ``root`` holds pyproject.toml; ``version`` is exactly as written there."""
+    """What is released. ``root`` holds pyproject.toml.
+
+    ``version`` is exactly as it is written at ``version_place`` (``path``, ``path:line``, or the tag), where
+    ``version_source`` says that it is.
+    """
 
     root: Path
     name: str
@@ -37,6 +52,9 @@ class Project:
     config: Config
     urls: Mapping[str, str] = field(default_factory=dict)
     backend: str = ""
+    build_requires: tuple[str, ...] = ()
+    version_source: VersionSource = field(default_factory=VersionSource)
+    version_place: str = "pyproject.toml"
 
     @property
     def normalized(self) -> str:
@@ -47,6 +65,10 @@ class Project:
     def file_name(self) -> str:
         """The name as it begins file names (PEP 625, PEP 427)."""
         return self.normalized.replace("-", "_")
+
+    def requires(self, name: str) -> bool:
+        """Whether a build of the project installs the distribution of that name (PEP 518)."""
+        return name in {canonicalize_name(found[0]) for one in self.build_requires if (found := _NAME.match(one))}
 
     @property
     def tag(self) -> str:
@@ -75,11 +97,17 @@ class Project:
         return self.repository.startswith("example/") and self.config.repository != self.repository
 
 
-def read_project(root: Path) -> Project:
-    """Read ``root/pyproject.toml``; raises ProjectError, ConfigurationError."""
+def read_project(root: Path, *, tag: str = "", newest: bool = False) -> Project:
+    """Read ``root/pyproject.toml``, and the version where that says it is; no build backend and no code is run.
+
+    Where the version comes from the tag it is that of the tag at the commit, else of ``tag`` (which a rehearsal may
+    give); with ``newest``, for whoever looks at the project and at no single release, of the newest tag in its history.
+    Raises ProjectError, ConfigurationError, what ``version_source`` and ``tagged_version`` raise, SourceError.
+    """
     path = root / "pyproject.toml"
     try:
-        return _read(root, path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        project = _read(root, text)
     except FileNotFoundError as error:
         raise ProjectError(
             what=f"{path.name} does not exist here",
@@ -92,6 +120,33 @@ def read_project(root: Path) -> Project:
             why="name, version and release configuration stand there",
             next_step=f"mend {path.name}; every TOML checker names the same place",
         ) from error
+    if project.version != _ELSEWHERE:
+        return project
+    return _with_version(project, tomllib.loads(text), tag=tag, newest=newest)
+
+
+def _with_version(project: Project, data: Mapping[str, Any], *, tag: str, newest: bool) -> Project:
+    """The project with its version, which does not stand in [project]: asked for afresh each time."""
+    source = version_source(data, project.root, version_from=project.config.version_from)
+    if source.file is not None:
+        found = written_version(project.root, source.file)
+        return replace(project, version=found.version, version_source=source, version_place=found.place)
+    prefix = project.config.tag_prefix
+    if newest:
+        try:
+            tags = tags_here(project.root, history=True)
+        except SourceError:
+            tags = ()  # who asks so looks at more than this clone, and tells by itself what is wrong with git
+        version = newest_version(tags, prefix=prefix)
+    else:
+        version = tagged_version(
+            tags_here(project.root),
+            prefix=prefix,
+            given=tag,
+            setting=source.setting,
+            shallow=is_shallow(project.root),
+        )
+    return replace(project, version=version, version_source=source, version_place=f"the tag {tag_of(version, prefix)}")
 
 
 @lru_cache(maxsize=8)
@@ -101,10 +156,23 @@ def _read(root: Path, text: str) -> Project:
     table = _table(data, "project")
     name = _name(table)
     version = _version(table)
+    build = _table(data, "build-system")
     config = Config.read(_table(_table(_table(data, "tool"), "hephaestus"), "release"), text=text)
-    backend = _table(data, "build-system").get("build-backend", "setuptools.build_meta:__legacy__")
+    if config.version_from and version != _ELSEWHERE:
+        problem = "is set, but project.version says the version already"
+        raise ConfigurationError([Mistake(field="tool.hephaestus.release.version-from", problem=problem)], text=text)
+    backend = build.get("build-backend", "setuptools.build_meta:__legacy__")
+    requires = build.get("requires", ())
     urls = {str(label): str(url) for label, url in _table(table, "urls").items()}
-    return Project(root=root, name=name, version=version, config=config, urls=urls, backend=str(backend))
+    return Project(
+        root=root,
+        name=name,
+        version=version,
+        config=config,
+        urls=urls,
+        backend=str(backend),
+        build_requires=tuple(map(str, requires)) if isinstance(requires, list) else (),
+    )
 
 
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -127,14 +195,15 @@ def _name(table: Mapping[str, Any]) -> str:
 
 def _version(table: Mapping[str, Any]) -> str:
     version = table.get("version")
+    dynamic = table.get("dynamic", ())
+    if version is None and isinstance(dynamic, list) and "version" in dynamic:
+        return _ELSEWHERE
     if not isinstance(version, str):
-        dynamic = "version" in table.get("dynamic", ())
         raise ProjectError(
-            what="pyproject.toml: project.version is dynamic"
-            if dynamic
-            else "pyproject.toml: [project] has no `version`",
+            what="pyproject.toml: [project] has no `version`",
             why="the release directory, the tag and every receipt carry the version before anything is built",
-            next_step='write the version as `version = "X.Y.Z"` in [project]',
+            next_step='write the version as `version = "X.Y.Z"` in [project], or add "version" to project.dynamic and '
+            "say where it is (docs/adopting.md)",
         )
     try:
         Version(version)

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from hephaestus.release.errors import ReleaseError
 
-__all__ = ["Source", "SourceError", "commit_export", "export", "git_environment", "read_source"]
+__all__ = [
+    "Source",
+    "SourceError",
+    "commit_export",
+    "export",
+    "git_environment",
+    "is_shallow",
+    "read_source",
+    "tags_here",
+]
 
 #: Variables that would turn git to another repository than the project's: set inside of git hooks.
 _ELSEWHERE = (
@@ -87,6 +96,16 @@ def read_source(root: Path) -> Source:
     )  # fmt: skip
 
 
+def tags_here(root: Path, *, history: bool = False) -> tuple[str, ...]:
+    """The tags of the commit that is checked out; with ``history`` those of all commits in it. Raises SourceError."""
+    return tuple(_git(root, "tag", "--merged" if history else "--points-at", "HEAD").split())
+
+
+def is_shallow(root: Path) -> bool:
+    """Whether the history of this clone was cut off; raises SourceError."""
+    return _git(root, "rev-parse", "--is-shallow-repository").strip() == "true"
+
+
 def export(source: Source, target: Path) -> None:
     """Unpack exactly ``source.tree`` (the project's folder of it) into ``target``, which must be empty or absent.
 
@@ -117,10 +136,11 @@ def export(source: Source, target: Path) -> None:
         _unpack(archive, target, dated)
 
 
-def commit_export(folder: Path, *, epoch: int) -> None:
-    """Make a repository of one commit out of an exported folder, for backends that pack what git lists.
+def commit_export(folder: Path, *, epoch: int, tag: str = "") -> None:
+    """Make a repository of one commit out of an exported folder, for backends that ask git what there is.
 
-    Author and times are fixed, no configuration, template or hook of this machine takes part. Raises SourceError.
+    With ``tag`` the commit carries it. Author and times are fixed, no configuration, template or hook of this machine
+    takes part. Raises SourceError.
     """
     fixed = {
         **git_environment(),
@@ -133,6 +153,8 @@ def commit_export(folder: Path, *, epoch: int) -> None:
     _git(folder, "init", "--quiet", "--template=", environment=fixed)
     _git(folder, "add", "--all", "--force", environment=fixed)
     _git(folder, "commit", "--quiet", "--no-gpg-sign", "--message=exported", environment=fixed)
+    if tag:
+        _git(folder, "tag", tag, environment=fixed)
 
 
 def _unpack(archive: Path, target: Path, dated: Callable[[tarfile.TarInfo, str], tarfile.TarInfo | None]) -> None:
@@ -258,7 +280,8 @@ def _git(root: Path, *arguments: str, environment: dict[str, str] | None = None,
             why="a release is built from a commit, never from a folder of unknown history",
             next_step="`git init && git add . && git commit`, or run nox in the clone",
         )
-    if "unknown revision" in problem or "ambiguous argument 'HEAD'" in problem or "bad revision" in problem:
+    unborn = ("unknown revision", "ambiguous argument 'HEAD'", "bad revision", "malformed object name HEAD")
+    if any(words in problem for words in unborn):
         raise SourceError(
             what="the repository has no commit yet",
             why="a release is built from a commit",

@@ -14,7 +14,15 @@ from packaging.version import InvalidVersion, Version
 from hephaestus.release.errors import Finding, Severity
 from hephaestus.release.manifest import unsafe_path
 
-__all__ = ["Occurrence", "changelog_findings", "next_version", "occurrences", "tag_findings", "version_findings"]
+__all__ = [
+    "Occurrence",
+    "changelog_findings",
+    "next_version",
+    "occurrences",
+    "tag_findings",
+    "text_occurrences",
+    "version_findings",
+]
 
 #: Modules of a package in which projects keep ``__version__``.
 _MODULES = ("__init__.py", "_version.py", "version.py", "__about__.py", "__version__.py")
@@ -53,18 +61,23 @@ def occurrences(root: Path, *, package: str, version_files: Sequence[str] = ()) 
         found += _in_python(root, path, names=("__version__",))
     for path in version_files:
         if not unsafe_path(path) and path not in {place.path for place in found}:
-            found += _in_python(root, path, names=_NAMES) if path.endswith(".py") else _in_text(root, path)
+            found += _in_python(root, path, names=_NAMES) if path.endswith(".py") else text_occurrences(root, path)
     return found
 
 
-def version_findings(root: Path, *, version: str, package: str, version_files: Sequence[str] = ()) -> list[Finding]:
-    """Every place where another version is written, and every configured file that names none."""
+def version_findings(
+    root: Path, *, version: str, package: str, version_files: Sequence[str] = (), origin: str = "pyproject.toml"
+) -> list[Finding]:
+    """Every place where another version is written, and every configured file that names none.
+
+    ``origin`` is where ``version`` comes from, as messages name it.
+    """
     places = occurrences(root, package=package, version_files=version_files)
     findings = [
         Finding(
             code="version-differs",
             subject=place.place,
-            message=f"says {place.version}, pyproject.toml says {version}",
+            message=f"says {place.version}, {origin} says {version}",
             remedy=f"write {version} there, or the other way round",
         )
         for place in places
@@ -201,7 +214,7 @@ def _in_python(root: Path, path: str, *, names: Sequence[str]) -> Iterator[Occur
             yield Occurrence(path=path, line=value.lineno, version=value.value)
 
 
-def _in_text(root: Path, path: str) -> Iterator[Occurrence]:
+def text_occurrences(root: Path, path: str) -> Iterator[Occurrence]:
     """The first ``version = ...`` (TOML, INI, YAML, JSON), or the one line of a file that is only a version."""
     lines = _lines(root / path)
     words = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]

@@ -120,7 +120,7 @@ class BuildStage(Stage):
         return [
             *dirt_findings(context, source),
             *commit_tag_findings(context, source),
-            *(judged.finding for judged in version_judgements(project.version, subject="pyproject.toml")),
+            *(judged.finding for judged in version_judgements(project.version, subject=project.version_place)),
             *_exported_findings(context, source),
             *constraint_findings(context),
             *prebuilt_findings(context),
@@ -258,9 +258,12 @@ def _exported(source: Source, target: Path) -> Path:
 
 
 def _prepare(context: Context, source: Source, tree: Path) -> None:
-    # `meson dist` works in a git repository only; an export is none.
-    if context.project.backend == "mesonpy":
-        commit_export(tree, epoch=source.epoch)
+    # An export is no git repository. `meson dist` works in one only; setuptools-scm packs the files that git lists; and
+    # a tool that is told no version in another way reads it from the tag.
+    project = context.project
+    tagged = project.version_source.tagged and project.version_source.repository
+    if tagged or project.backend == "mesonpy" or project.requires("setuptools-scm"):
+        commit_export(tree, epoch=source.epoch, tag=project.tag if tagged else "")
 
 
 def _adopted(context: Context, prebuilt: Prebuilt) -> tuple[Path, ...]:

@@ -189,9 +189,10 @@ def run_frontend(
 
     Raises a BuildFailed for each kind of failure, ToolHangsError after PATIENCE.
     """
-    children = context.world.children[ChildKind.BUILDER]
+    children, project = context.world.children[ChildKind.BUILDER], context.project
     env = {
         **children,
+        **project.version_source.environment(name=project.name, version=project.version),
         "SOURCE_DATE_EPOCH": str(epoch),
         "PYTHONHASHSEED": "0",
         "LC_ALL": "C.UTF-8",

@@ -9,6 +9,7 @@ from hephaestus.release.metadata import BrokenDistribution, read_core_metadata
 from hephaestus.release.prebuilt import Prebuilt, read_prebuilt
 from hephaestus.release.rules.names import Expected, expectation_judgements, file_name_judgements
 from hephaestus.release.source import Source
+from hephaestus.release.version_files import VersionFileError
 from hephaestus.release.versions import changelog_findings, tag_findings, version_findings
 from hephaestus.stages.stage import Context
 from hephaestus.toolchain.locks import LockError, read_lock_file
@@ -92,13 +93,41 @@ def tree_findings(context: Context, tree: Path) -> list[Finding]:
         return [Finding(code="source-differs", subject="pyproject.toml", message=message, remedy=remedy)]
     files = project.config.version_files
     return [
-        *version_findings(tree, version=project.version, package=project.file_name, version_files=files),
+        *_moved_findings(context, tree),
+        *version_findings(
+            tree,
+            version=project.version,
+            package=project.file_name,
+            version_files=files,
+            origin=project.version_place,
+        ),
         *changelog_findings(tree, version=project.version),
     ]
 
 
 def _lines(path: Path) -> bytes:
     return path.read_bytes().replace(b"\r\n", b"\n")
+
+
+def _moved_findings(context: Context, tree: Path) -> list[Finding]:
+    """The file a dynamic version is written in, as git exports it: there, and with the same version."""
+    project = context.project
+    try:
+        places = project.version_source.occurrences(tree)
+    except VersionFileError as error:
+        message = f"is not in the source as git exports it with the version in it: {error.what}"
+        remedy = f"commit it, or correct {project.version_source.setting}"
+        return [Finding(code="source-differs", subject=error.place, message=message, remedy=remedy)]
+    return [
+        Finding(
+            code="version-differs",
+            subject=place.place,
+            message=f"says {place.version} in the source as git exports it, but {project.version} here",
+            remedy="commit it; it must not be marked `export-ignore` or changed by a filter",
+        )
+        for place in places
+        if place.version != project.version
+    ]
 
 
 def constraint_findings(context: Context) -> list[Finding]:
