@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from hephaestus.release.errors import ReleaseError
-from hephaestus.release.tags import meant_by_tag, tag_of, version_of_tag
+from hephaestus.release.tags import tag_of, version_of_tag
 
 __all__ = [
     "TagContradictsError",
@@ -86,7 +86,7 @@ def tagged_version(tags: Sequence[str], *, prefix: str, given: str, setting: str
     if found and given and found != [given]:
         raise TagContradictsError(given=given, tag=found[0])
     if not found and not given:
-        close = [tag for tag in tags if meant_by_tag(tag, prefix) is not None]
+        close = [tag for tag in tags if _names_version(tag.removeprefix(prefix))]
         raise UntaggedError(setting=setting, prefix=prefix, close=close, shallow=shallow)
     return (found or [given])[0].removeprefix(tag_of("", prefix))
 
@@ -95,3 +95,11 @@ def newest_version(tags: Sequence[str], *, prefix: str) -> str:
     """The newest version among the tags of releases, as its tag writes it; ``0.0.0`` where there is none."""
     written = [tag.removeprefix(tag_of("", prefix)) for tag in tags if version_of_tag(tag, prefix) is not None]
     return max(written, key=Version, default=UNRELEASED)
+
+
+def _names_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
