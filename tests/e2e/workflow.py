@@ -213,25 +213,42 @@ class Run:
         artifacts = self.folder / "artifacts"
         if action == "actions/checkout":
             assert given["persist-credentials"] == "false"
-            subprocess.run(["git", "clone", "-q", str(self.origin), str(workspace)], check=True)
-            git(workspace, "checkout", "-q", self.ref)
+            self._check_out(workspace, whole=given.get("fetch-depth") == "0")
             return {}
         if action == "actions/upload-artifact":
             number = str(len(list(artifacts.iterdir())) + 1) if artifacts.is_dir() else "1"
             held = artifacts / number
-            shutil.copytree(workspace / given["path"], held / "content", symlinks=True, ignore=_unless_asked(given))
-            assert any(held.rglob("*")), "if-no-files-found: error"
+            packed = _packed(workspace / given["path"], hidden=given.get("include-hidden-files") == "true")
+            assert packed, "if-no-files-found: error"
+            _unpacked(packed, held / "content")
             names = [json.loads((path / "name.json").read_text()) for path in artifacts.iterdir() if path != held]
             assert given["name"] not in names, "an artifact's name can be used once in a run"
             (held / "name.json").write_text(json.dumps(given["name"]), encoding="utf-8")
             return {"artifact-id": number}
         if action == "actions/download-artifact":
             assert given["artifact-ids"], "the job before handed over no artifact"
-            shutil.copytree(
-                artifacts / given["artifact-ids"] / "content", workspace / given["path"], dirs_exist_ok=True
-            )
+            content = _packed(artifacts / given["artifact-ids"] / "content", hidden=True)
+            _unpacked(content, workspace / given["path"])
             return {}
         raise AssertionError(f"an action nobody stands in for: {uses}")
+
+    def _check_out(self, workspace: Path, *, whole: bool) -> None:
+        """What actions/checkout 6.0.2 does (src/git-source-provider.ts, src/ref-helper.ts): no clone.
+
+        A repository with one remote: its branches and tags as they are, or with no depth given this one commit alone
+        under a lightweight tag; then the ref by force. A tag is checked out by itself, with no local branch.
+        """
+        ref = f"refs/{self.kind}/{self.ref}"
+        there = f"refs/remotes/origin/{self.ref}" if self.kind == "heads" else ref
+        git(workspace, "init", "-q")
+        git(workspace, "remote", "add", "origin", str(self.origin))
+        fetch = ("fetch", "-q", "--no-tags", "--prune", "--no-recurse-submodules")
+        if whole:
+            git(workspace, *fetch, "origin", "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+        else:
+            git(workspace, *fetch, "--depth=1", "origin", f"+{self.sha}:{there}")
+        assert git(workspace, "rev-parse", f"{there}^{{commit}}").strip() == self.sha, "the ref was moved since"
+        git(workspace, "checkout", "-q", "--force", *(("-B", self.ref) if self.kind == "heads" else ()), there)
 
     def _github(self) -> dict[str, str]:
         return {
@@ -265,6 +282,9 @@ class Run:
             "GITHUB_JOB": name,
             "GITHUB_WORKFLOW_REF": workflow,
             **{f"GITHUB_{key.upper()}": value for key, value in github.items() if key != "token"},
+            "GITHUB_WORKSPACE": str(self.folder / "workspace"),
+            "XDG_CONFIG_HOME": str(home / ".config"),
+            **_TOLD,
             "HEPHAESTUS_SERVICES": str(services_file(self.host, self.folder / "services.json")),
         }
         if not self.plain:
@@ -279,6 +299,16 @@ class Run:
             environ |= {key: value for key, value in told.items() if key.startswith("ACTIONS_ID_TOKEN_")}
         return environ
 
+
+#: What GitHub's runners set besides, with the values of the public service: nothing may take an address from it.
+_TOLD = {
+    "GITHUB_ACTION": "nox", "GITHUB_ACTOR": "someone", "GITHUB_API_URL": "https://api.github.com",
+    "GITHUB_BASE_REF": "", "GITHUB_GRAPHQL_URL": "https://api.github.com/graphql", "GITHUB_HEAD_REF": "",
+    "GITHUB_REF_PROTECTED": "true",
+    "GITHUB_RETENTION_DAYS": "90", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_WORKFLOW": "Publish",
+    "DEBIAN_FRONTEND": "noninteractive", "PIPX_BIN_DIR": "/opt/pipx_bin", "PIPX_HOME": "/opt/pipx",
+    "RUNNER_ARCH": "X64", "RUNNER_ENVIRONMENT": "github-hosted", "RUNNER_OS": "Linux",
+}  # fmt: skip
 
 #: Variables of any runner that say nothing about the project.
 _RUNNER = ("HOME", "LANG", "PATH", "TMPDIR", "TEMP", "TMP", "HEPHAESTUS_CACHE", "PYENV_ROOT")
@@ -305,10 +335,27 @@ def _filled(given: Mapping[str, str], expressions: Expressions) -> dict[str, str
     }
 
 
-def _unless_asked(given: Mapping[str, str]) -> Callable[[str, list[str]], list[str]]:
-    """Hidden files are left out of an artifact unless the step asks for them."""
-    hidden = given.get("include-hidden-files") == "true"
-    return lambda _folder, names: [] if hidden else [name for name in names if name.startswith(".")]
+def _packed(folder: Path, *, hidden: bool) -> dict[str, bytes]:
+    """What an artifact keeps of a folder: names and bytes of files, nothing else (actions/upload-artifact, README).
+
+    No permissions, no times, no empty folders, no links; hidden files only where they are asked for; and no file at
+    all when one's name holds a character that some file system does not take, or differs from another in case alone.
+    """
+    found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    kept = {
+        name.as_posix(): path.read_bytes()
+        for name, path in found.items()
+        if hidden or not any(part.startswith(".") for part in name.parts)
+    }
+    assert not [name for name in kept if set(name) & set('":<>|*?\r\n')], "the path for one of the files is not valid"
+    assert len({name.casefold() for name in kept}) == len(kept), "uploads are case insensitive"
+    return kept
+
+
+def _unpacked(files: Mapping[str, bytes], folder: Path) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def _holds_uv(place: str) -> bool:
