@@ -6,9 +6,8 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from packaging.version import Version
 
-from hephaestus.consumer.assets import choose, version_of_tag
+from hephaestus.consumer.assets import choose
 from hephaestus.consumer.options import InstallOptions
 from hephaestus.consumer.refusals import AssetMissing
 from hephaestus.consumer.wheels import pinned_requirements
@@ -67,13 +66,6 @@ def test_any_names_are_chosen_from_or_refused(names: list[str]) -> None:
     matching = [name for name in names if "wheelhouse" in name and name.endswith(".tar.gz")]
     assert chosen.archive.name == matching[0]
     assert unfit_member_name(chosen.archive.name) is None
-
-
-@given(st.text())
-def test_any_tag_is_a_version_or_none(tag: str) -> None:
-    """No tag breaks the choice of the latest."""
-    found = version_of_tag(tag)
-    assert found is None or isinstance(found, Version)
 
 
 def test_requirements_hold_every_wheel_of_a_distribution() -> None:

@@ -245,6 +245,44 @@ def test_the_latest_is_the_newest_stable_release(shop: Shop) -> None:
     assert (done.code, done.data["release"]) == (0, TAG), done
 
 
+def test_the_latest_of_one_package_is_never_anothers(shop: Shop, venv: Path) -> None:
+    """GitHub's latest release is core's: a package without a prefix, and cli, get their own; core comes by its name."""
+    shop.release(shop.assets())
+    cli = shop.bundle(packed(wheels()), identity=replace(IDENTITY, ref="refs/tags/cli-v0.1"))
+    shop.release(shop.assets(name="cli-0.1-wheelhouse.tar.gz", bundle=cli), tag="cli-v0.1")
+    core = shop.bundle(packed(wheels()), identity=replace(IDENTITY, ref="refs/tags/core-v2.0.0"))
+    shop.release(shop.assets(name="core-2.0.0-wheelhouse.tar.gz", bundle=core), tag="core-v2.0.0")
+    shop.release(shop.assets(name="core-2.1rc1-wheelhouse.tar.gz"), tag="core-v2.1rc1")
+    for words, release in (
+        ([], TAG),
+        (["--tag-prefix", "core-"], "core-v2.0.0"),
+        (["--tag", "core-v2.0.0"], "core-v2.0.0"),
+        (["--tag-prefix", "cli-"], "cli-v0.1"),
+    ):
+        done = shop.install("--download-only", "--json", *words)
+        assert (done.code, done.data["release"]) == (0, release), done
+        assert {check["state"] for check in done.data["checks"]} == {"PASS"}
+    done = shop.install("--python", venv, "--tag-prefix", "core-")
+    assert (done.code, installed(venv)) == (0, BOTH), done
+
+
+def test_a_release_signed_at_the_tag_of_another_package_is_refused(shop: Shop) -> None:
+    """The identity is pinned to the package's tag: the same version of the package without a prefix is no proof."""
+    shop.release(shop.assets(), tag="core-v1.2.3")  # signed at v1.2.3
+    done = shop.install("--download-only", "--tag", "core-v1.2.3")
+    assert done.code == 1
+    assert "core-v1.2.3" in done.err
+
+
+@pytest.mark.parametrize("words", [[], ["--tag-prefix", "cli-"]])
+def test_where_only_other_packages_are_released_their_prefixes_are_named(shop: Shop, words: list[str]) -> None:
+    """Nothing is picked from among other packages' releases, and it is said how to name one."""
+    shop.release(shop.assets(), tag="core-v1.2.3")
+    done = shop.install("--download-only", *words)
+    assert (done.code, "--tag-prefix core-" in done.err) == (1, True), done
+    assert shop.downloads() == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -114,6 +114,17 @@ def test_ours_comes_from_there_and_the_rest_from_the_users_own_index(
     assert [check["state"] for check in done.data["checks"]] == ["PASS", "PASS"]
 
 
+@pytest.mark.parametrize("words", [["--tag-prefix", "core-"], ["--tag", "core-v1.2.3"]])
+def test_a_package_of_several_is_proven_at_its_own_tag(market: Market, venv: Path, words: list[str]) -> None:
+    """The newest version, or the one its tag names; the attestation is held against the tag with the prefix."""
+    market.publish(identity=replace(IDENTITY, ref="refs/tags/core-v1.2.3"))
+    assert "core-v1.2.3" in refused(market, venv, "--tag", "1.2.3").err
+    done = market.install("--python", venv, "--dry-run", "--json", *words)
+    assert (done.code, done.data["release"]) == (0, "tiny-project 1.2.3"), done
+    done = market.install("--python", venv, *words)
+    assert (done.code, installed(venv)) == (0, BOTH), done
+
+
 def refused(market: Market, python: Path, *words: object, source: str = "test-pypi") -> Done:
     """The command ends with 1, in words, and installs nothing."""
     done = market.install("--python", python, *words, source=source)

@@ -115,6 +115,8 @@ def test_the_cache_is_where_each_system_has_it(
         ({"timeout": 0.0}, "less than 0.1"),
         ({"max_retries": 0}, "less than 1"),
         ({"tag": " "}, "--tag is empty"),
+        ({"tag_prefix": "core"}, "--tag-prefix is 'core'"),
+        ({"tag_prefix": "core-", "tag": "core-v1"}, "--tag and --tag-prefix contradict each other"),
         ({"asset_pattern": " "}, "--asset-pattern is empty"),
         ({"python": " "}, "--python is empty"),
         ({"workflow": "*.yml"}, "names no single one"),

@@ -295,6 +295,26 @@ def test_one_ruleset_for_all_tags_will_do(clinic: Clinic) -> None:
     assert lines["tag-bypass"].verdict is Verdict.FAIL
 
 
+def test_a_package_of_several_is_held_to_its_own_tags(clinic: Clinic) -> None:
+    """Rules and environments for `v*` do not cover core-v1.2.3; those for `core-v*` do, the other's beside them."""
+    text = (clinic.root / "pyproject.toml").read_text("utf-8")
+    (clinic.root / "pyproject.toml").write_text(f'{text}tag-prefix = "core-"\n', "utf-8")
+    codes = ("tag-rules", "tag-bypass", "environment-tags-testpypi", "environment-tags-pypi")
+    lines = clinic.lines()
+    assert {lines[code].verdict for code in codes} == {Verdict.FAIL}
+    assert all("`core-v*`" in lines[code].remedy for code in codes)
+
+    def both(policy: Policy) -> None:
+        for rules in policy.rulesets[:2]:
+            rules.include.append("refs/tags/core-v*")
+        for name in ("testpypi", "pypi"):
+            policy.environments[name].policies.append(["tag", "core-v*"])
+
+    clinic.policy(both)
+    lines = clinic.lines()
+    assert {lines[code].verdict for code in codes} == {Verdict.PASS}
+
+
 def test_the_tag_that_was_pushed(clinic: Clinic) -> None:
     """An annotated tag at HEAD, here and on GitHub: both lines PASS; a clone without it compares its HEAD."""
     head = clinic.git("rev-parse", "HEAD")

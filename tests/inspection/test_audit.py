@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from hephaestus.consumer.verdict import State, Verdict
-from hephaestus.inspection.audit import Audited, Claims, File, Manifest, Tag, audit, version_of_tag
+from hephaestus.inspection.audit import Audited, Claims, File, Manifest, Tag, audit
+from hephaestus.release.tags import version_of_tag
 
 V = Version("1.0")
 OURS = Claims(repository="Owner/repo", workflow="publish-pypi.yml")
@@ -122,6 +123,12 @@ def test_a_pre_release_is_expected_on_test_pypi_only() -> None:
 def test_tags_of_versions(name: str, version: str | None) -> None:
     """Only ``v<version>`` is a release's tag; others are somebody else's business."""
     assert version_of_tag(name) == (None if version is None else Version(version))
+
+
+def test_the_tag_that_is_missing_is_named_as_the_package_has_it() -> None:
+    """Where a repository holds several packages, a version without a tag lacks the tag with the prefix."""
+    verdict = audit(clean(tags={}, tag_prefix="core-"))[0]
+    assert "no tag core-v" in verdict.reason
 
 
 _FILES = st.builds(

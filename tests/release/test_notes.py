@@ -119,7 +119,7 @@ def test_any_changelog_is_read(text: str, version: str) -> None:
 @given(st.lists(st.sampled_from(["1.0", "v1.1", "1.1rc1", "2.0.dev1", "v2.0rc1", "2.0", "latest", "v1.0.post1"])))
 def test_the_last_stable_version_is_stable_and_before(known: list[str]) -> None:
     """Of any tags: the newest that is neither a candidate nor the version itself, as it is written."""
-    found = last_stable("2.0", known)
+    found = last_stable("2.0", {word: None if word == "latest" else Version(word) for word in known})
     stable = [word for word in known if word in ("1.0", "v1.1", "v1.0.post1")]
     assert found in stable if stable else found == ""
     assert all(Version(found) >= Version(word) for word in stable)

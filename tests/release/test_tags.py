@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from hephaestus.release.tags import prefix_of_tag, prefix_problem, tag_of, version_of_tag
+from hephaestus.release.tags import (
+    meant_by_tag,
+    prefix_problem,
+    read_tag,
+    tag_of,
+    tag_pattern,
+    tags_alone,
+    version_of_tag,
+)
 
 VERSIONS = st.builds(
     lambda release, ending: ".".join(map(str, release)) + ending,
@@ -26,7 +34,8 @@ def test_a_tag_reads_as_what_it_was_written_from(version: str, prefix: str) -> N
     """Version and prefix come back from the tag."""
     tag = tag_of(version, prefix)
     assert version_of_tag(tag, prefix) == Version(version)
-    assert prefix_of_tag(tag) == prefix
+    assert read_tag(tag) == (prefix, Version(version))
+    assert meant_by_tag(tag, prefix) == Version(version)
 
 
 @given(version=VERSIONS, prefix=PREFIXES, other=PREFIXES)
@@ -35,13 +44,15 @@ def test_a_tag_is_of_one_package_only(version: str, prefix: str, other: str) -> 
     if prefix != other:
         tag = tag_of(version, prefix)
         assert version_of_tag(tag, other) is None
-        assert not fnmatchcase(tag, f"{other}v*")
+        assert not fnmatchcase(tag, tag_pattern(other))
 
 
 @given(tag=st.text(max_size=12), prefix=PREFIXES)
 def test_any_text_is_a_tag_or_none(tag: str, prefix: str) -> None:
     """Whatever stands in a repository, reading it raises nothing, and both ways of reading agree."""
-    assert (version_of_tag(tag, prefix) is not None) is (prefix_of_tag(tag) == prefix)
+    read, version = read_tag(tag), version_of_tag(tag, prefix)
+    assert (version is not None) is (read is not None and read[0] == prefix)
+    assert version is None or meant_by_tag(tag, prefix) == version
 
 
 @pytest.mark.parametrize("tag", ["1.2.3", "vv1.2.3", "V1.2.3", "v", "core-", "core-1.2.3", "v1.2.3.x", "core-v", ""])
@@ -49,7 +60,34 @@ def test_what_is_no_tag_of_a_version(tag: str) -> None:
     """Other words are tags of no version, under no prefix."""
     assert version_of_tag(tag) is None
     assert version_of_tag(tag, "core-") is None
-    assert prefix_of_tag(tag) is None
+    assert read_tag(tag) is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "prefix", "meant"),
+    [
+        ("1.2.3", "", "1.2.3"),
+        ("V1.2.3", "", "1.2.3"),
+        ("release-1.2.3", "", "1.2.3"),
+        ("release/v1.2.3", "", "1.2.3"),
+        ("core-1.2.3", "core-", "1.2.3"),
+        ("core-1.2.3", "", None),
+        ("v1.2.3", "core-", None),
+        ("nightly", "", None),
+    ],
+)
+def test_what_a_tag_was_meant_for(tag: str, prefix: str, meant: str | None) -> None:
+    """Spellings that projects had before are known for what they are, of the same prefix alone."""
+    assert meant_by_tag(tag, prefix) == (Version(meant) if meant else None)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "alone"),
+    [("v*", True), ("v[0-9]*", True), ("core-v*", True), ("*", False), ("core-*", False), ("main", False), ("", False)],
+)
+def test_patterns_of_tags(pattern: str, alone: bool) -> None:
+    """What a ruleset or an environment lets through is tags of versions, or it is more."""
+    assert tags_alone(pattern) is alone
 
 
 @pytest.mark.parametrize("prefix", ["", "core-", "my.viewer-", "a_b-c-", "2nd-"])

@@ -145,6 +145,19 @@ class TestTags:
         assert "version 1.2.0, which has the tag v1.2.0" in finding.message
         assert "git tag -d v1.2" in finding.remedy
 
+    def test_the_tags_of_other_packages_say_nothing(self) -> None:
+        """Only a tag of the package's own prefix satisfies or contradicts; each of its spellings still does."""
+
+        def judged(*tags: str, prefix: str = "core-") -> list[str]:
+            found = tag_findings(version="1.2.3", tags=tags, commit="c" * 40, required=True, prefix=prefix)
+            return [f"{finding.code} {finding.subject}" for finding in found]
+
+        assert judged("v9.9.9", "cli-v4.0", "core-v1.2.3") == []
+        assert judged("v1.2.3", "cli-v1.2.3") == ["tag-missing core-v1.2.3"]
+        assert judged("core-1.2.3") == ["tag-differs core-1.2.3"]
+        assert judged("core-v1.2.4") == ["tag-differs core-v1.2.4"]
+        assert judged("core-v1.2.4", "v1.2.3", prefix="") == []
+
     def test_asked_tag_must_fit(self) -> None:
         """What was asked for is held against the version before anything at the commit is."""
         assert self.judged("v1.2.3", given="v1.2.4") == ["tag-differs v1.2.4"]

@@ -53,7 +53,7 @@ def audit(
         if verify:
             trust = Trust(trusted_root=places.trust_config, announce=lambda text: typer.echo(f"  {text}", err=True))
             trust.prepare()
-        found = gather(project, places, indexes=indexes, tags=local_tags(project.root), trust=trust)
+        found = gather(project, places, indexes=indexes, tags=local_tags(project), trust=trust)
         verdicts = judge(found, accepted=accepted)
     if as_json:
         typer.echo(json.dumps(audit_data(project, verdicts, verified=verify), indent=1))

@@ -33,6 +33,14 @@ def install(
         str | None,
         typer.Option("--tag", "-t", metavar="TAG", help="The release's tag; the latest stable one when left out."),
     ] = None,
+    tag_prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--tag-prefix",
+            metavar="PREFIX",
+            help="What its tags begin with, like core-, where the repository holds several packages.",
+        ),
+    ] = None,
     project: Annotated[
         str | None, typer.Option("--project", metavar="NAME", help="The distribution, on an index.")
     ] = None,

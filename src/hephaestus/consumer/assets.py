@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from packaging.tags import platform_tags
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from hephaestus.consumer.options import InstallOptions
 from hephaestus.consumer.refusals import AssetMissing, ReleaseMissing
 from hephaestus.consumer.wheels import Interpreter
 from hephaestus.release.extraction import ArchiveRefused
 from hephaestus.release.names import unfit_member_name
+from hephaestus.release.tags import meant_by_tag, read_tag, tag_of
 from hephaestus.release.targets import read_targets
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.releases import Asset, Release
 
-__all__ = ["SUMS", "Chosen", "choose", "find_release", "version_of_tag"]
+__all__ = ["SUMS", "Chosen", "choose", "find_release"]
 
 #: The list of a release's distributions, which also names wheels that are in the archive.
 SUMS = "SHA256SUMS"
@@ -45,20 +46,24 @@ def find_release(client: GitHubClient, options: InstallOptions) -> Release:
         release = client.find_release(options.tag)
         if release is None:
             # Tags are v + version (facts: consumers, C6); a version alone is what people type.
-            spelled = f"v{options.tag}" if version_of_tag(options.tag) and options.tag[0] != "v" else ""
+            bare = meant_by_tag(options.tag) is not None and options.tag[0] != "v"
+            spelled = tag_of(options.tag) if bare else ""
             hint = f"its releases are called like {spelled}" if spelled else ""
             next_step = f"name it with `--tag {spelled}`" if spelled else ""
             raise ReleaseMissing(wanted=f"release {options.tag}", place=place, hint=hint, next_step=next_step)
         if release.draft:
             raise ReleaseMissing(wanted=f"published release {options.tag}", place=place, hint="it is still a draft")
         return release
-    latest = client.latest_release()
-    if latest is not None and not _trial(latest):
+    # GitHub's latest release is one of the whole repository, whatever package it is of.
+    latest = client.latest_release() if not options.tag_prefix else None
+    if latest is not None and not _trial(latest) and not _prefix(latest):
         return latest
-    found = [release for release in client.releases() if not _trial(release) and version_of_tag(release.tag)]
+    releases = list(client.releases())
+    versions = {release.id: meant_by_tag(release.tag, options.tag_prefix) for release in releases}
+    found = [release for release in releases if not _trial(release) and versions[release.id]]
     if not found:
-        raise ReleaseMissing(wanted="stable release", place=place)
-    return max(found, key=lambda release: version_of_tag(release.tag) or Version("0"))
+        raise _no_stable(releases, options)
+    return max(found, key=lambda release: versions[release.id] or Version("0"))
 
 
 def choose(release: Release, options: InstallOptions, *, interpreter: Interpreter | None = None) -> Chosen:
@@ -127,15 +132,27 @@ def _for_target(assets: Iterable[Asset], default: Asset, interpreter: Interprete
     return min(found, key=lambda one: one[:2])[2] if found else None
 
 
-def version_of_tag(tag: str) -> Version | None:
-    """The version a tag names (``v1.2.3``, facts: consumers, C6); None when it names none."""
-    try:
-        return Version(tag.removeprefix("v"))
-    except InvalidVersion:
-        return None
+def _no_stable(releases: Iterable[Release], options: InstallOptions) -> ReleaseMissing:
+    """Nothing to choose from; where the releases are those of packages with tags of their own, which there are."""
+    prefixes = sorted({_prefix(release) for release in releases if not release.draft} - {"", options.tag_prefix})
+    wanted = f"stable release {tag_of('*', options.tag_prefix)}" if options.tag_prefix else "stable release"
+    if not prefixes:
+        return ReleaseMissing(wanted=wanted, place=options.repository)
+    return ReleaseMissing(
+        wanted=wanted,
+        place=options.repository,
+        hint=f"there are those of packages whose tags begin with {', '.join(prefixes)}",
+        next_step=f"name the package's, like `--tag-prefix {prefixes[0]}`, or one release with `--tag`",
+    )
+
+
+def _prefix(release: Release) -> str:
+    """What the tags of the package begin with that a release is of; empty where its tag is none of a version."""
+    read = read_tag(release.tag)
+    return read[0] if read is not None else ""
 
 
 def _trial(release: Release) -> bool:
     """A draft, or a pre-release by its flag or by its version."""
-    version = version_of_tag(release.tag)
+    version = meant_by_tag(release.tag, _prefix(release))
     return release.draft or release.prerelease or (version is not None and version.is_prerelease)

@@ -20,6 +20,7 @@ from hephaestus import DISTRIBUTION_NAME
 from hephaestus.consumer.identity import GITHUB_ISSUER, PUBLISH_WORKFLOW, Identity
 from hephaestus.consumer.options import REPOSITORY
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.tags import tag_of
 from hephaestus.services.errors import excerpt
 
 __all__ = ["Expectation", "ExpectationUnclear", "Pinned", "TargetRefused", "read_target", "release_of"]
@@ -139,6 +140,6 @@ class Expectation:
         return Identity(
             repository=repository,
             workflow=self.workflow,
-            ref=ref or f"refs/tags/v{versions.pop()}",
+            ref=ref or f"refs/tags/{tag_of(versions.pop())}",
             issuer=self.issuer,
         )

@@ -29,6 +29,7 @@ from hephaestus.consumer.target import Target
 from hephaestus.consumer.trust import Claim
 from hephaestus.consumer.wheels import Interpreter, fitting_wheel, same_version
 from hephaestus.release.boundary import boundary
+from hephaestus.release.tags import read_tag, tag_of
 from hephaestus.services.index import IndexClient
 from hephaestus.services.project import IndexFile, IndexProject
 
@@ -104,15 +105,17 @@ def _choose(installation: Installation, client: IndexClient, name: str, interpre
         installation.warn(f"{file.filename} has been yanked: {file.yanked or 'no reason is given'}")
     if file.sha256 is None:
         raise DigestsDisagree(name=file.filename, stated={place: "no SHA-256 at all"})
-    tag = options.tag if options.tag.startswith("v") else f"v{options.tag or version}"
+    whole = read_tag(options.tag) is not None
+    tag = options.tag if whole else tag_of(options.tag or str(version), options.tag_prefix)
     return _Chosen(project=project, version=version, tag=tag, file=file, sha256=file.sha256)
 
 
 def _version(tag: str, project: IndexProject, place: str) -> Version:
-    """The version asked for (one leading ``v`` of the tag goes), else the newest that is stable and not yanked."""
+    """The version asked for, by its tag or alone, else the newest that is stable and not yanked."""
     if tag:
+        read = read_tag(tag)
         try:
-            return Version(tag.removeprefix("v"))
+            return read[1] if read is not None else Version(tag)
         except InvalidVersion as error:
             raise ReleaseMissing(wanted=f"{project.name} {tag}", place=place, hint="that is no version") from error
     versions = {file.version for file in project.files if file.version is not None and file.yanked is False}

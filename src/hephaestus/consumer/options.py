@@ -15,6 +15,7 @@ from hephaestus.consumer.identity import PUBLISH_WORKFLOW, Identity, IdentityRef
 from hephaestus.consumer.pip_arguments import unfit_pip_arguments
 from hephaestus.consumer.refusals import OptionsRefused
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.tags import prefix_problem, tag_of
 
 __all__ = ["REPOSITORY", "InstallOptions", "Source", "default_destination"]
 
@@ -66,6 +67,7 @@ def default_destination(environ: Mapping[str, str]) -> Path:
 class InstallOptions:
     """One installation as asked for. ``tag`` is empty for the latest stable release; times are in seconds.
 
+    ``tag_prefix`` says whose releases are meant where a repository holds those of several packages (``core-``).
     ``identities`` are exact certificate identities, any of which may have signed; none means the workflow
     ``workflow`` of ``repository`` at the release's tag.
     """
@@ -73,6 +75,7 @@ class InstallOptions:
     source: Source = Source.GITHUB
     repository: str = REPOSITORY
     tag: str = ""
+    tag_prefix: str = ""
     workflow: str = PUBLISH_WORKFLOW
     asset_pattern: str = "*wheelhouse*.tar.gz"
     manifest_pattern: str = "*wheelhouse*.sha256"
@@ -161,6 +164,7 @@ class InstallOptions:
         for one, other in (
             ("allow_unsigned", "require_sigstore"),
             ("sigstore_identity", "workflow"),
+            ("tag", "tag_prefix"),
             ("download_only", "cleanup"),
             ("download_only", "remove_archive"),
             ("download_only", "pip_args"),
@@ -199,8 +203,10 @@ class InstallOptions:
             canonicalize_name(self.project, validate=True)
         except InvalidName:
             yield f"--project {self.project!r} is no name of a distribution"
+        if problem := prefix_problem(self.tag_prefix):
+            yield f"--tag-prefix {problem}"
         try:
-            self.identities("v0")
+            self.identities(tag_of("0"))
         except IdentityRefused as error:
             yield error.what
         if self.trusted_root is not None and not self.trusted_root.is_file():

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from hephaestus.consumer.dossier import SUMS, Dossier
 from hephaestus.consumer.expectation import Pinned, release_of
@@ -22,6 +21,7 @@ from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.release.manifest import ManifestError, parse_sums
 from hephaestus.release.names import unfit_member_name
 from hephaestus.release.receipts import ReceiptError
+from hephaestus.release.tags import meant_by_tag, read_tag, tag_of
 from hephaestus.services.errors import DownloadMismatch, ServiceError
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.http import HttpClient
@@ -99,7 +99,7 @@ class Verification:
     def _github(self, pinned: Pinned, http: HttpClient, folder: Path) -> tuple[list[Verdict], dict[str, str], Dossier]:
         """The release's manifest with its signatures, fetched, and its assets held against it."""
         ref = self.identity.ref
-        tag = ref.removeprefix("refs/tags/") if ref.startswith("refs/tags/") else f"v{pinned.version}"
+        tag = ref.removeprefix("refs/tags/") if ref.startswith("refs/tags/") else tag_of(pinned.version)
         client = self.services.github(self.identity.repository, http)
         folder.mkdir()
         expected: dict[str, str] = {}
@@ -166,10 +166,9 @@ def _receipts(folder: Path) -> Iterator[Verdict]:
 
 
 def _release(release: Release | None, tag: str) -> Verdict:
-    try:
-        prerelease = Version(tag.removeprefix("v")).is_prerelease
-    except InvalidVersion:
-        prerelease = release.prerelease if release is not None else False
+    version = read[1] if (read := read_tag(tag)) is not None else meant_by_tag(tag)
+    said = release is not None and release.prerelease
+    prerelease = version.is_prerelease if version is not None else said
     verdict = release_verdict(release, tag, prerelease=prerelease)
     if release is None or verdict.state is not State.PASS:
         return verdict if verdict.reason else replace(verdict, reason="there is no such release")

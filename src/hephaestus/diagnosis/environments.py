@@ -6,13 +6,21 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
 from hephaestus.diagnosis.line import Check, Line, Question
+from hephaestus.release.project import Project
+from hephaestus.release.tags import tag_pattern, tags_alone
 from hephaestus.services.settings import DeploymentEnvironment
 
 __all__ = ["environment_questions"]
 
 
 def environment_questions(
-    ask: Callable[[str], DeploymentEnvironment | None], *, name: str, tag: str, group: str, page: str, reviewed: bool
+    ask: Callable[[str], DeploymentEnvironment | None],
+    *,
+    name: str,
+    project: Project,
+    group: str,
+    page: str,
+    reviewed: bool,
 ) -> Iterator[Question]:
     """The questions about environment ``name``; with ``reviewed`` also who approves."""
 
@@ -36,8 +44,9 @@ def environment_questions(
         "environment-tags",
         "deploys from",
         "a publisher accepts any ref; the environment is what keeps branches out",
-        "Deployment branches and tags: Selected branches and tags, one rule, Ref type Tag, `v*`",
-        lambda check, found: _refs(check, found, tag),
+        "Deployment branches and tags: Selected branches and tags, one rule, Ref type Tag, "
+        f"`{tag_pattern(project.config.tag_prefix)}`",
+        lambda check, found: _refs(check, found, project.tag),
     )
     yield question(
         "environment-admins",
@@ -67,7 +76,8 @@ def _refs(check: Check, found: DeploymentEnvironment, tag: str) -> Line:
     if found.patterns is None:
         return check.failed("any branch and any tag")
     shown = ", ".join(f"{kind} {name}" for kind, name in found.patterns) or "nothing"
-    narrow = all(kind == "tag" and name.startswith("v") for kind, name in found.patterns)
+    # Packages of one repository may share an environment: each has its own workflow, and its own pattern here.
+    narrow = all(kind == "tag" and tags_alone(name) for kind, name in found.patterns)
     return check.judged(shown, good=narrow and any(fnmatchcase(tag, name) for _, name in found.patterns))
 
 

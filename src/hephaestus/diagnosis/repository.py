@@ -67,7 +67,7 @@ def _questions(
     rules, tag = f"{case.site}/settings/rules", case.project.tag
     # Several questions are about one answer; anonymous callers have sixty requests an hour.
     environment = lru_cache(settings.environment)
-    yield from tag_questions(lru_cache(lambda: settings.rulesets("tag")), tag=tag, group=GROUP, page=rules)
+    yield from tag_questions(lru_cache(lambda: settings.rulesets("tag")), project=case.project, group=GROUP, page=rules)
     yield _question(
         "branch-protected",
         f"branch {branch}",
@@ -81,7 +81,7 @@ def _questions(
         yield from environment_questions(
             environment,
             name=case.environment(index),
-            tag=tag,
+            project=case.project,
             group=GROUP,
             page=f"{case.site}/settings/environments",
             reviewed=index == "pypi",

@@ -1,4 +1,4 @@
-"""Who can make, move and delete the tags that publish: the rulesets of a repository for ``v*``."""
+"""Who can make, move and delete the tags that publish: the rulesets of a repository for ``<prefix>v*``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from hephaestus.diagnosis.line import Check, Line, Question
+from hephaestus.release.project import Project
+from hephaestus.release.tags import tag_of, tag_pattern
 from hephaestus.services.settings import Ruleset
 
 __all__ = ["tag_questions"]
@@ -13,21 +15,26 @@ __all__ = ["tag_questions"]
 _RULES = ("creation", "update", "deletion")
 
 #: Patterns cannot be compared with each other, so they are tried on tags that a release could have.
-_SAMPLES = ("v0.0.1", "v1.0.0", "v10.20.30rc1", "v2026.1.1.post1")
+_SAMPLES = ("0.0.1", "1.0.0", "10.20.30rc1", "2026.1.1.post1")
 
 
-def tag_questions(rulesets: Callable[[], Sequence[Ruleset]], *, tag: str, group: str, page: str) -> Iterator[Question]:
+def tag_questions(
+    rulesets: Callable[[], Sequence[Ruleset]], *, project: Project, group: str, page: str
+) -> Iterator[Question]:
     """The two questions about the rulesets for tags: what they restrict, and who may pass them over."""
+    pattern = tag_pattern(project.config.tag_prefix)
     yield Question(
         check=Check(
             code="tag-rules",
             group=group,
-            subject="tags v*",
-            why="who can make or move a `v*` tag can publish; in 2026 some 75 tags of one project were moved at once",
-            remedy="new tag ruleset: Active, target `v*`; restrict creations, restrict updates, restrict deletions",
+            subject=f"tags {pattern}",
+            why=f"who can make or move a `{pattern}` tag can publish; in 2026 some 75 tags of one project were moved "
+            "at once",
+            remedy=f"new tag ruleset: Active, target `{pattern}`; restrict creations, restrict updates, restrict "
+            "deletions",
             page=page,
         ),
-        answer=lambda check: _rules(check, rulesets(), tag),
+        answer=lambda check: _rules(check, rulesets(), project),
     )
     yield Question(
         check=Check(
@@ -35,17 +42,17 @@ def tag_questions(rulesets: Callable[[], Sequence[Ruleset]], *, tag: str, group:
             group=group,
             subject="who passes them",
             why="a rule that its addressees may pass over is none; one that nobody passes lets nobody release",
-            remedy="two tag rulesets for `v*`: one restricts updates and deletions and has an empty bypass list; one "
-            "restricts creations and its bypass list holds the maintainers who release",
+            remedy=f"two tag rulesets for `{pattern}`: one restricts updates and deletions and has an empty bypass "
+            "list; one restricts creations and its bypass list holds the maintainers who release",
             page=page,
         ),
-        answer=lambda check: _bypass(check, rulesets(), tag),
+        answer=lambda check: _bypass(check, rulesets(), project),
     )
 
 
-def _covering(rulesets: Sequence[Ruleset], tag: str) -> list[Ruleset]:
-    """The active rulesets that apply to every version tag."""
-    refs = [f"refs/tags/{name}" for name in (tag, *_SAMPLES)]
+def _covering(rulesets: Sequence[Ruleset], project: Project) -> list[Ruleset]:
+    """The active rulesets that apply to every version tag of the project."""
+    refs = [f"refs/tags/{tag_of(version, project.config.tag_prefix)}" for version in (project.version, *_SAMPLES)]
     return [
         one
         for one in rulesets
@@ -55,14 +62,18 @@ def _covering(rulesets: Sequence[Ruleset], tag: str) -> list[Ruleset]:
     ]
 
 
+def _said(project: Project) -> str:
+    return f"`{tag_pattern(project.config.tag_prefix)}`"
+
+
 def _fits(pattern: str, ref: str) -> bool:
     return pattern == "~ALL" or fnmatchcase(ref, pattern)
 
 
-def _rules(check: Check, rulesets: Sequence[Ruleset], tag: str) -> Line:
-    covering = _covering(rulesets, tag)
+def _rules(check: Check, rulesets: Sequence[Ruleset], project: Project) -> Line:
+    covering = _covering(rulesets, project)
     if not covering:
-        return check.failed(f"none of {len(rulesets)} tag rulesets is active and covers every `v*` tag")
+        return check.failed(f"none of {len(rulesets)} tag rulesets is active and covers every {_said(project)} tag")
     names = ", ".join(one.name for one in covering)
     missing = [rule for rule in _RULES if not any(rule in one.rules for one in covering)]
     if missing:
@@ -70,8 +81,8 @@ def _rules(check: Check, rulesets: Sequence[Ruleset], tag: str) -> Line:
     return check.passed(f"restricted by {names}")
 
 
-def _bypass(check: Check, rulesets: Sequence[Ruleset], tag: str) -> Line:
-    covering = _covering(rulesets, tag)
+def _bypass(check: Check, rulesets: Sequence[Ruleset], project: Project) -> Line:
+    covering = _covering(rulesets, project)
     if not covering:
         return check.failed("no ruleset to pass over")
     hidden = [one.name for one in covering if one.bypass is None]
@@ -86,5 +97,7 @@ def _bypass(check: Check, rulesets: Sequence[Ruleset], tag: str) -> Line:
         return check.failed(f"tags can be moved or deleted by the bypass list of {', '.join(passing)}")
     closed = [one.name for one in covering if "creation" in one.rules and not one.bypass]
     if closed:
-        return check.failed(f"nobody may create a `v*` tag: the bypass list of {', '.join(closed)} is empty")
+        return check.failed(
+            f"nobody may create a {_said(project)} tag: the bypass list of {', '.join(closed)} is empty"
+        )
     return check.passed("nobody moves or deletes; creation is for the bypass list")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from hephaestus.consumer.verdict import State, Verdict
 from hephaestus.inspection.places import index_title
+from hephaestus.release.tags import tag_of
 
-__all__ = ["Audited", "Claims", "File", "Manifest", "Tag", "audit", "version_of_tag"]
+__all__ = ["Audited", "Claims", "File", "Manifest", "Tag", "audit"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ class Audited:
 
     ``statuses`` is each project's (PEP 792); ``troubles`` are services that did not answer, by name. ``expected``
     are the indexes a stable version and (second) a pre-release belong on. ``github_told``: whether GitHub could be
-    asked for tags.
+    asked for tags. ``tag_prefix`` is what the project's tags begin with.
     """
 
     repository: str
@@ -71,6 +72,7 @@ class Audited:
     troubles: Mapping[str, str] = field(default_factory=dict)
     expected: tuple[Collection[str], Collection[str]] = (("testpypi", "pypi"), ("testpypi",))
     github_told: bool = True
+    tag_prefix: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +108,6 @@ def audit(found: Audited, *, accepted: Collection[Version] = ()) -> tuple[Verdic
     return tuple(verdicts)
 
 
-def version_of_tag(name: str) -> Version | None:
-    """The version a tag ``v<version>`` is of; None for every other tag."""
-    try:
-        return Version(name[1:]) if name.startswith("v") else None
-    except InvalidVersion:
-        return None
-
-
 def _served(found: Audited, index: str, version: Version, files: Sequence[File], *, accepted: bool) -> Verdict:
     reasons = [*_of_tag(found, version), *_of_manifest(found, index, version, files)]
     for file in files:
@@ -145,7 +139,7 @@ def _unserved(found: Audited, index: str, version: Version, *, accepted: bool) -
 def _of_tag(found: Audited, version: Version) -> Iterator[_Reason]:
     tags = found.tags.get(version, ())
     if not tags:
-        yield _Reason(text=f"no tag v{version}", acceptable=True)
+        yield _Reason(text=f"no tag {tag_of(version, found.tag_prefix)}", acceptable=True)
     for tag in tags:
         if tag.here and tag.github and tag.here != tag.github:
             yield _Reason(text=f"{tag.name} is at {tag.here[:12]} here and at {tag.github[:12]} on GitHub")

@@ -14,12 +14,13 @@ from packaging.version import Version
 from hephaestus.consumer.identity import Identity
 from hephaestus.consumer.trust import Claim, Trust
 from hephaestus.consumer.verdict import State
-from hephaestus.inspection.audit import Audited, Claims, File, Manifest, Tag, version_of_tag
+from hephaestus.inspection.audit import Audited, Claims, File, Manifest, Tag
 from hephaestus.inspection.manifest import sums_of
 from hephaestus.inspection.places import Places
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.project import Project
 from hephaestus.release.repository import Repository
+from hephaestus.release.tags import tag_of, version_of_tag
 from hephaestus.services.errors import RateLimited, ServiceError
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.index import IndexClient, IndexFile
@@ -28,15 +29,15 @@ from hephaestus.services.releases import Release
 __all__ = ["gather", "local_tags"]
 
 
-def local_tags(root: Path) -> dict[str, str]:
-    """Every tag of the clone that is of a version, with the commit it stands for; empty where there is no clone."""
-    shown = Repository(root=root).ask(
+def local_tags(project: Project) -> dict[str, str]:
+    """Every tag of the clone that is of a version of the project, with the commit it stands for; empty without any."""
+    shown = Repository(root=project.root).ask(
         "for-each-ref", "--format=%(refname:strip=2) %(objectname) %(*objectname)", "refs/tags"
     )
     tags = {}
     for line in shown.text.splitlines():
         name, commit, *peeled = line.split()
-        if version_of_tag(name) is not None:
+        if version_of_tag(name, project.config.tag_prefix) is not None:
             tags[name] = peeled[0] if peeled else commit
     return tags
 
@@ -51,7 +52,8 @@ def gather(
     troubles: dict[str, str] = {}
     shelves: dict[str, dict[Version, list[File]]] = {}
     statuses: dict[str, str] = {}
-    named = {version: name for name in sorted(tags) if (version := version_of_tag(name)) is not None}
+    prefix = project.config.tag_prefix
+    named = {version: name for name in sorted(tags) if (version := version_of_tag(name, prefix)) is not None}
     with places.http() as http:
         for name in indexes:
             client = places.index(name, http)
@@ -60,7 +62,7 @@ def gather(
                 shelf: dict[Version, list[File]] = {}
                 for file in page.files if page is not None else ():
                     if file.version is not None:
-                        tag = named.get(file.version, f"v{file.version}")
+                        tag = named.get(file.version, tag_of(file.version, prefix))
                         shelf.setdefault(file.version, []).append(_file(client, file, places, trust, tag=tag))
             except ServiceError as error:
                 troubles[name] = error.what
@@ -69,11 +71,11 @@ def gather(
             statuses[name] = "active" if page is None else page.status
         github = places.releases(http)
         served = {version for shelf in shelves.values() for version in shelf}
-        known, manifests = _from_github(github, served, tags, troubles, places)
+        known, manifests = _from_github(github, served, tags, troubles, places, prefix)
     both = {*tags, *known}
     grouped: dict[Version, list[Tag]] = {}
     for name in sorted(both):
-        version = version_of_tag(name)
+        version = version_of_tag(name, prefix)
         if version is not None:
             grouped.setdefault(version, []).append(Tag(name=name, here=tags.get(name), github=known.get(name)))
     promoted = ("testpypi", "pypi") if project.config.prerelease_to_pypi else ("testpypi",)
@@ -87,6 +89,7 @@ def gather(
         troubles=troubles,
         expected=(("testpypi", "pypi"), promoted),
         github_told="github" not in troubles,
+        tag_prefix=prefix,
     )
 
 
@@ -96,6 +99,7 @@ def _from_github(
     tags: Mapping[str, str],
     troubles: dict[str, str],
     places: Places,
+    prefix: str,
 ) -> tuple[dict[str, str], dict[Version, Manifest]]:
     """The commits of every tag that matters, and the manifest of every release."""
     known: dict[str, str] = {}
@@ -105,8 +109,8 @@ def _from_github(
         return known, manifests
     try:
         releases = {release.tag: release for release in client.releases() if not release.draft}
-        for name in sorted({*tags, *releases, *(f"v{version}" for version in served)}):
-            version = version_of_tag(name)
+        for name in sorted({*tags, *releases, *(tag_of(version, prefix) for version in served)}):
+            version = version_of_tag(name, prefix)
             commit = client.tag_commit(name) if version is not None else None
             if commit is not None:
                 known[name] = commit

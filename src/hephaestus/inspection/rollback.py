@@ -13,6 +13,7 @@ from hephaestus.inspection.resolution import Pip, Resolved, by_rules, requiremen
 from hephaestus.inspection.withdrawal import Category, Decision, Reason, Way
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.project import Project
+from hephaestus.release.tags import tag_of
 from hephaestus.services.index import IndexProject
 
 __all__ = ["NotAnsweredError", "Proof", "Step", "pages_of", "prove", "steps"]
@@ -80,12 +81,12 @@ def steps(project: Project, places: Places, decision: Decision, reason: Reason, 
     if decision.way is Way.NOTHING:
         return ()
     if decision.way is Way.POST_RELEASE:
-        return (*_release(decision), _notes(places, decision, reason, today))
+        return (*_release(decision), _notes(project, places, decision, reason, today))
     fix = () if decision.exists else _release(decision)
     yanks = tuple(
         _yank(project, places, decision, reason, index) for index in ("pypi", "testpypi") if index in decision.on
     )
-    told = [_notes(places, decision, reason, today)]
+    told = [_notes(project, places, decision, reason, today)]
     if reason.category is Category.COMPROMISED:
         told.insert(0, _compromised(project, places))
     if reason.category in (Category.SECURITY, Category.COMPROMISED):
@@ -173,8 +174,8 @@ def _release(decision: Decision) -> tuple[Step, ...]:
     )
 
 
-def _notes(places: Places, decision: Decision, reason: Reason, today: date) -> Step:
-    tag = f"v{decision.version}"
+def _notes(project: Project, places: Places, decision: Decision, reason: Reason, today: date) -> Step:
+    tag = tag_of(decision.version, project.config.tag_prefix)
     said = reason.text(decision.instead)
     verb = "Yanked" if decision.way is Way.YANK else "Superseded"
     return Step(

@@ -165,7 +165,7 @@ def shelves(pages: Mapping[str, IndexProject | None]) -> dict[str, Shelf]:
 def version_given(text: str) -> Version:
     """The version somebody named; raises VersionRefusedError."""
     try:
-        return Version(text.removeprefix("v"))
+        return Version(text)
     except InvalidVersion as error:
         raise VersionRefusedError(given=text) from error
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from hephaestus.release.changelog import NAME, Comparison, read_changelog, unreleased_findings, with_release
 from hephaestus.release.errors import Finding, GateRefused, ReleaseError
@@ -22,6 +22,7 @@ from hephaestus.release.notes import last_stable
 from hephaestus.release.project import Project
 from hephaestus.release.repository import Repository
 from hephaestus.release.source import Source, read_source
+from hephaestus.release.tags import meant_by_tag, tag_of, version_of_tag
 from hephaestus.release.uv_lock import with_own_version
 from hephaestus.release.versions import Occurrence, occurrences, version_findings
 
@@ -82,11 +83,12 @@ class Plan:
     edits: tuple[Edit, ...] = ()
     done: bool = False
     remarks: tuple[str, ...] = ()
+    tag_prefix: str = ""
 
     @property
     def tag(self) -> str:
-        """The annotated tag, always ``v<version>``."""
-        return f"v{self.version}"
+        """The annotated tag."""
+        return tag_of(self.version, self.tag_prefix)
 
 
 @dataclass(kw_only=True)
@@ -125,8 +127,10 @@ def plan_bump(project: Project, words: Sequence[str], *, date: str, branch: str 
         version=version,
         head=source.commit,
         branch=source.branch,
-        subject=f"Release {version}",
+        # Where the history is shared, the first line says whose release it is.
+        subject=f"Release {project.name} {version}" if project.config.tag_prefix else f"Release {version}",
         annotation=f"{project.name} {version}",
+        tag_prefix=project.config.tag_prefix,
     )
     if version == project.version and repository.commit_of(plan.tag) == source.commit and not source.dirty:
         return replace(plan, done=True)
@@ -206,12 +210,13 @@ def _review_tags(
     local = repository.tags(merged="HEAD" if elsewhere else "")
     theirs = remote.tags if remote is not None and not elsewhere else ()
     everywhere = {*repository.tags(), *(remote.tags if remote is not None else ())}
-    for tag in sorted(tag for tag in everywhere if _version(tag) == wanted):
+    for tag in sorted(tag for tag in everywhere if meant_by_tag(tag, plan.tag_prefix) == wanted):
         commit = repository.commit_of(f"refs/tags/{tag}")
         where = f"at {commit[:12]}" if commit else f"on {remote.name if remote is not None else 'the remote'}"
         review.refuse("tag-taken", tag, f"exists already, {where}", "a version is made once: take the next one")
-    newest = max((tag for tag in {*local, *theirs} if _version(tag)), key=lambda tag: Version(tag), default="")
-    if newest and Version(newest) > wanted:
+    known = {tag: found for tag in {*local, *theirs} if (found := meant_by_tag(tag, plan.tag_prefix)) is not None}
+    newest = max(known, key=lambda tag: known[tag], default="")
+    if newest and known[newest] > wanted:
         message = f"is a newer version than {plan.version}"
         remedy = "take a newer version; on a branch of an older series say `--branch NAME`"
         review.refuse("older", newest, message, remedy)
@@ -300,14 +305,14 @@ def _changelog_edit(review: _Review, project: Project, repository: Repository, p
     review.findings += findings
     if findings:
         return []
-    known = repository.tags(merged="HEAD")
-    before_it = [
-        tag for tag in known if tag.startswith("v") and (found := _version(tag)) and found < Version(plan.version)
-    ]
-    newest = max(before_it, key=Version, default="")
-    since = newest if Version(plan.version).is_prerelease else last_stable(plan.version, before_it)
+    wanted = Version(plan.version)
+    known = {tag: version_of_tag(tag, plan.tag_prefix) for tag in repository.tags(merged="HEAD")}
+    before_it = {tag: found for tag, found in known.items() if found is not None and found < wanted}
+    newest = max(before_it, key=lambda tag: before_it[tag], default="")
+    since = newest if wanted.is_prerelease else last_stable(plan.version, before_it)
     base = "" if project.repository_assumed else f"https://github.com/{project.repository}/compare/"
-    text = with_release(log, version=plan.version, date=date, compare=Comparison(base=base, since=since))
+    compare = Comparison(base=base, since=since, prefix=plan.tag_prefix)
+    text = with_release(log, version=plan.version, date=date, compare=compare)
     after = text.encode("utf-8")
     return [Edit(path=NAME, before=before, after=after)] if after != before else []
 
@@ -321,10 +326,3 @@ def _review_files(review: _Review, repository: Repository, edits: Iterable[Edit]
             review.refuse("read-only", edit.path, "is read-only", f"chmod u+w {edit.path}")
         elif not repository.present(edit.path):
             review.refuse("untracked", edit.path, "is not in git: the commit would lack it", f"git add {edit.path}")
-
-
-def _version(tag: str) -> Version | None:
-    try:
-        return Version(tag)
-    except InvalidVersion:
-        return None

@@ -189,6 +189,7 @@ def _rendered(plan: Plan, repository: Repository) -> str:
         "branch": plan.branch,
         "subject": plan.subject,
         "annotation": plan.annotation,
+        "tag_prefix": plan.tag_prefix,
         "edits": [
             [edit.path, base64.b64encode(edit.before).decode(), base64.b64encode(edit.after).decode()]
             for edit in plan.edits

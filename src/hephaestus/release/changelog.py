@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from hephaestus.release.errors import Finding
+from hephaestus.release.tags import tag_of
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -96,10 +97,14 @@ class Changelog:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Where links that compare versions lead: ``base`` ends in ``/compare/``; ``since`` is the tag before, or empty."""
+    """Where links that compare versions lead: ``base`` ends in ``/compare/``; ``since`` is the tag before, or empty.
+
+    ``prefix`` is what the project's tags begin with.
+    """
 
     base: str = ""
     since: str = ""
+    prefix: str = ""
 
 
 def parsed(text: str, known: dict[str, object] | None = None) -> list[Token]:
@@ -203,7 +208,7 @@ def _closed(log: Changelog) -> bool:
 
 def _links(log: Changelog, name: str, version: str, compare: Comparison, end: str) -> Iterator[tuple[int, str, int]]:
     """Definitions to write: at which line, the text, how many lines it replaces."""
-    tag = f"v{version}"
+    tag = tag_of(version, compare.prefix)
     known = log.links.get(_UNRELEASED)
     match = _COMPARE.match(known[1]) if known is not None else None
     if known is not None and match is None:
@@ -222,7 +227,7 @@ def _links(log: Changelog, name: str, version: str, compare: Comparison, end: st
         yield known[0], f"{label}: {base}{tag}{dots}HEAD{end}{ours}", 1
         return
     new = f"[Unreleased]: {base}{tag}{dots}HEAD{end}{ours}"
-    versions = [line for label, (line, _) in log.links.items() if _version(label.removeprefix("v")) is not None]
+    versions = [line for label, (line, _) in log.links.items() if _version(label) is not None]
     if versions:
         yield min(versions), new, 0
     else:

@@ -11,6 +11,7 @@ from hephaestus.release.changelog import NAME, read_changelog
 from hephaestus.release.notes import changes_in, grouped, last_stable
 from hephaestus.release.project import Project
 from hephaestus.release.repository import Repository
+from hephaestus.release.tags import meant_by_tag
 
 __all__ = ["Changes", "changes_since_stable"]
 
@@ -33,12 +34,13 @@ def changes_since_stable(project: Project, *, version: str, revision: str = "") 
     until = revision or "HEAD"
     if not repository.commit_of(until):
         return Changes(trouble=f"{NAME} says nothing about {version}, and there are no commits here to tell of")
-    since = last_stable(version, [tag for tag in repository.tags(merged=until) if _is_version(tag)])
+    prefix = project.config.tag_prefix
+    since = last_stable(version, {tag: meant_by_tag(tag, prefix) for tag in repository.tags(merged=until)})
     if not since and repository.ask("rev-parse", "--is-shallow-repository").text == "true":
         # The commits of a shallow clone are some of them, and nothing tells which are missing.
         return Changes(trouble=f"{NAME} says nothing about {version}, and this clone is shallow")
     commits = repository.commits_since(since, until=until)
-    made = [commit for commit in commits if not _is_bump(commit.subject)]
+    made = [commit for commit in commits if not _is_bump(commit.subject, project)]
     if not made:
         return Changes(trouble=f"{NAME} says nothing about {version}, and there are no commits since {since}")
     link = "" if project.repository_assumed else project.repository
@@ -60,13 +62,12 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _is_bump(subject: str) -> bool:
-    return subject.startswith("Release ") and _is_version(subject.removeprefix("Release "))
-
-
-def _is_version(text: str) -> bool:
+def _is_bump(subject: str, project: Project) -> bool:
+    """Whether bump wrote this first line (release/bump.py)."""
+    words = subject.split()
+    if len(words) > 2 and words[1] == project.name:
+        del words[1]
     try:
-        Version(text)
+        return len(words) == 2 and words[0] == "Release" and bool(Version(words[1]))
     except InvalidVersion:
         return False
-    return True

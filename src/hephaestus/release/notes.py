@@ -6,7 +6,7 @@ Candidates are no stop: the notes of 1.3.0 hold what 1.3.0rc1 and 1.3.0rc2 broug
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,11 +42,10 @@ class Commit:
     breaking: bool = False
 
 
-def last_stable(version: str, known: Sequence[str]) -> str:
-    """The newest stable version before ``version`` among ``known`` (tags or plain versions), as written; or empty."""
+def last_stable(version: str, known: Mapping[str, Version | None]) -> str:
+    """The newest stable version before ``version`` among ``known`` (as written, and as read), as written; or empty."""
     limit = Version(version)
-    found = {word: parsed for word in known if (parsed := _version(word)) is not None}
-    stable = {word: parsed for word, parsed in found.items() if parsed < limit and not parsed.is_prerelease}
+    stable = {word: found for word, found in known.items() if found and found < limit and not found.is_prerelease}
     return max(stable, key=lambda word: stable[word], default="")
 
 
@@ -56,7 +55,7 @@ def changes_in(log: Changelog, version: str) -> str:
     Sections of several candidates are one list: groups of one name are joined, what is said twice is told once.
     """
     limit = Version(version)
-    stable = last_stable(version, [section.name for section in log.versions])
+    stable = last_stable(version, {section.name: section.version for section in log.versions})
     told = [
         section
         for section in sorted(log.versions, key=lambda section: section.version or limit, reverse=True)

@@ -10,7 +10,7 @@ import re
 
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["prefix_of_tag", "prefix_problem", "tag_of", "version_of_tag"]
+__all__ = ["meant_by_tag", "prefix_problem", "read_tag", "tag_of", "tag_pattern", "tags_alone", "version_of_tag"]
 
 #: What git, GitHub, addresses and file names all take as it is, and no pattern reads as anything but itself.
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*-\Z")
@@ -20,6 +20,17 @@ _TAG = re.compile(r"(?P<prefix>(?:[A-Za-z0-9][A-Za-z0-9._-]*?-)?)(?P<version>v.*
 def tag_of(version: str | Version, prefix: str = "") -> str:
     """The tag of a version (requirement C6), the version as it is written; ``core-`` makes ``core-v1.2.3``."""
     return f"{prefix}v{version}"
+
+
+def tag_pattern(prefix: str = "") -> str:
+    """What matches every tag of this prefix and of no other, as GitHub's rulesets and environments have patterns."""
+    return tag_of("*", prefix)
+
+
+def tags_alone(pattern: str) -> bool:
+    """Whether a pattern of GitHub's matches tags of versions only: those of one prefix, or some of them."""
+    match = _TAG.match(pattern)
+    return match is not None and not prefix_problem(match["prefix"])
 
 
 def version_of_tag(tag: str, prefix: str = "") -> Version | None:
@@ -35,15 +46,30 @@ def version_of_tag(tag: str, prefix: str = "") -> Version | None:
         return None
 
 
-def prefix_of_tag(tag: str) -> str | None:
-    """The prefix whose tag of a version this is (empty: no prefix); None when it is no tag of a version.
+def read_tag(tag: str) -> tuple[str, Version] | None:
+    """The prefix (possibly empty) and the version of any package's tag; None when it is no tag of a version.
 
-    There is only one: no part of a prefix begins with ``v`` (``prefix_problem``).
+    There is only one way to read it: no part of a prefix begins with ``v`` (``prefix_problem``).
     """
     match = _TAG.match(tag)
-    if match is None or prefix_problem(match["prefix"]) or version_of_tag(match["version"]) is None:
+    if match is None or prefix_problem(match["prefix"]):
         return None
-    return match["prefix"]
+    version = version_of_tag(match["version"])
+    return None if version is None else (match["prefix"], version)
+
+
+def meant_by_tag(tag: str, prefix: str = "") -> Version | None:
+    """The version a tag of this prefix was meant for, in spellings that projects had before, too.
+
+    Those lack the ``v``, write it ``V``, or begin with ``release-`` or ``release/``. For what is not made with such
+    a tag, but must not be overlooked: the version before, the version that is taken.
+    """
+    if not tag.startswith(prefix):
+        return None
+    try:
+        return Version(re.sub(r"\A(?:release[-/])?[vV]?(?=\d)", "", tag.removeprefix(prefix)))
+    except InvalidVersion:
+        return None
 
 
 def prefix_problem(prefix: str) -> str:

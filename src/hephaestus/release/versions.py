@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from hephaestus.release.errors import Finding, Severity
 from hephaestus.release.manifest import unsafe_path
+from hephaestus.release.tags import meant_by_tag, tag_of
 
 __all__ = [
     "Occurrence",
@@ -99,14 +100,16 @@ def version_findings(
     return findings
 
 
-def tag_findings(*, version: str, tags: Sequence[str], commit: str, required: bool, given: str = "") -> list[Finding]:
-    """Hold the tag against the version: exactly ``v<version>`` (requirement C6), at this very commit where required.
+def tag_findings(
+    *, version: str, tags: Sequence[str], commit: str, required: bool, given: str = "", prefix: str = ""
+) -> list[Finding]:
+    """Hold the tag against the version: exactly ``<prefix>v<version>`` (C6), at this very commit where required.
 
     ``tags`` are those that point at ``commit``; ``given`` is the tag somebody asked for. A tag of another
     version, or of this one in another spelling, refuses even where no tag is required: it says what the commit
-    was meant to be.
+    was meant to be. Tags of another prefix are of another package of the repository, and say nothing here.
     """
-    wanted = f"v{version}"
+    wanted = tag_of(version, prefix)
     findings = []
     if given and given != wanted:
         findings.append(
@@ -119,17 +122,17 @@ def tag_findings(*, version: str, tags: Sequence[str], commit: str, required: bo
         )
     if wanted in tags:
         return findings
-    versioned = [tag for tag in tags if _version_of(tag) is not None]
-    for tag in versioned:
-        same = _version_of(tag) == _version_of(wanted)
-        if tag == version:
+    versioned = {tag: meant for tag in tags if (meant := meant_by_tag(tag, prefix)) is not None}
+    for tag, meant in versioned.items():
+        same = meant == Version(version)
+        if tag == f"{prefix}{version}":
             message, remedy = f"lacks the `v`: the tag of version {version} is {wanted}", _retag(tag, wanted)
         elif same:
             message = f"is another spelling of version {version}, which has the tag {wanted}"
             remedy = _retag(tag, wanted)
         else:
             message = f"is at this commit, but pyproject.toml says {version}"
-            remedy = f"set project.version to {_spelled(tag)} and tag that commit, or take the tag away"
+            remedy = f"set project.version to {meant} and tag that commit, or take the tag away"
         findings.append(Finding(code="tag-differs", subject=tag, message=message, remedy=remedy))
     if required and not versioned:
         findings.append(
@@ -218,7 +221,7 @@ def text_occurrences(root: Path, path: str) -> Iterator[Occurrence]:
     """The first ``version = ...`` (TOML, INI, YAML, JSON), or the one line of a file that is only a version."""
     lines = _lines(root / path)
     words = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
-    if len(words) == 1 and _version_of(words[0][1]) is not None:
+    if len(words) == 1 and meant_by_tag(words[0][1]) is not None:
         yield Occurrence(path=path, line=words[0][0], version=words[0][1].removeprefix("v"))
         return
     for number, line in enumerate(lines, start=1):
@@ -232,18 +235,6 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8-sig").split("\n") if path.is_file() else []
     except (OSError, UnicodeDecodeError):
         return []
-
-
-def _version_of(text: str) -> Version | None:
-    try:
-        return Version(_spelled(text))
-    except InvalidVersion:
-        return None
-
-
-def _spelled(tag: str) -> str:
-    """The version as a tag spells it, without what projects put before it (``v``, ``V``, ``release-``)."""
-    return re.sub(r"\A(?:release[-/])?[vV]?(?=\d)", "", tag)
 
 
 def _retag(tag: str, wanted: str) -> str:

@@ -142,7 +142,12 @@ class GitHubReleaseStage(Stage):
             if not report.complete:
                 lacking = [*lacking, *(f"asset {name} is not there as sent" for name in report.missing)]
             if not lacking:
-                release = client.publish(release, prerelease=context.project.prerelease)
+                # "Latest" is one release of the whole repository: a package of several does not claim it.
+                release = client.publish(
+                    release,
+                    prerelease=context.project.prerelease,
+                    latest=not context.project.config.tag_prefix,
+                )
         return Evidence(data=self._evidence(context, release, expected, lacking))
 
     def _incomplete(self, context: Context) -> list[str]:
@@ -160,7 +165,10 @@ class GitHubReleaseStage(Stage):
         self, context: Context, release: Release, assets: dict[str, str], lacking: list[str]
     ) -> dict[str, object]:
         if release.draft:
-            context.narrator.warn(f"stays a draft with all {len(assets)} assets: {'; '.join(lacking)}")
+            context.narrator.warn(
+                f"stays a draft with all {len(assets)} assets: {'; '.join(lacking)} -> when the indexes are complete, "
+                f"`{self.retry}` publishes it"
+            )
         return {
             "state": "draft, complete but not published" if release.draft else "published",
             "draft": release.draft,

@@ -52,7 +52,7 @@ def dirt_findings(context: Context, source: Source) -> list[Finding]:
         message=f"the work tree differs from {source.commit[:12]}: {names}"
         if refuse
         else f"rehearsing uncommitted changes: {names}",
-        remedy="commit or stash them; nothing but a commit is published" if refuse else "",
+        remedy=f"commit {'or stash them' if refuse else 'them before the release'}; nothing but a commit is published",
         severity=Severity.ERROR if refuse else Severity.WARNING,
     )
     return [*findings, dirt]
@@ -69,6 +69,7 @@ def commit_tag_findings(context: Context, source: Source) -> list[Finding]:
         commit=source.commit,
         required=required,
         given=context.options.tag,
+        prefix=context.project.config.tag_prefix,
     )
     missing = any(finding.code == "tag-missing" for finding in findings)
     if not missing or not source.shallow:

@@ -141,6 +141,7 @@ def open_rehearsal(
     )
     world = rehearsal_world(
         version=version,
+        tag=project.tag,
         commit=str(known.get("commit", "")),
         repository=project.repository,
         workflow=project.config.workflow,

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.tags import tag_of
 from hephaestus.worlds.children import AUTHORITY_VARIABLES, LOOPBACK, builder, credential_names, installer, isolated
 from hephaestus.worlds.hosting import Host
 from hephaestus.worlds.world import (
@@ -68,7 +69,7 @@ def rehearsal_world(
     the caller's environment, of which children get what their kind may see. Raises OffLoopbackError,
     HostSilentError.
     """
-    tag = tag or f"v{version}"
+    tag = tag or tag_of(version)
     publisher = Publisher(repository=repository, workflow=workflow, ref=f"refs/tags/{tag}", assumed=True)
     identity = {
         "repository": repository,
