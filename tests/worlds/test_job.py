@@ -34,7 +34,15 @@ def project(tmp_path: Path) -> Project:
 def test_the_publisher_itself_is_fine(project: Project, event: str) -> None:
     """The right repository, file, tag and commit: no finding, whether the tag was pushed or dispatched on."""
     assert job_findings(replace(RIGHT, event=event), project=project, commit=COMMIT) == []
-    assert job_findings(replace(RIGHT, repository="Someone/Tiny-Thing"), project=project, commit="") == []
+
+
+def test_the_repository_is_written_as_github_writes_it(project: Project) -> None:
+    """GitHub and the indexes take any case, certificates do not: what was signed would not verify as this project's."""
+    there = "Someone/Tiny-Thing"
+    job = replace(RIGHT, repository=there, workflow_ref=RIGHT.workflow_ref.replace(RIGHT.repository, there))
+    (finding,) = job_findings(job, project=project, commit="")
+    assert finding.code == "job-repository-case"
+    assert there in finding.remedy
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def read_job(environ: Mapping[str, str], *, project: Project) -> Job:
 def job_findings(job: Job, *, project: Project, commit: str) -> list[Finding]:
     """Everything in which the job is not the publisher of this release; ``commit`` is the one it acts on, or empty.
 
-    Repository names are compared as PyPI does, without regard to case; file name and ref to the letter.
+    All to the letter. Indexes compare repositories without regard to case, but a certificate holds the name as GitHub
+    writes it, and what is signed is verified against ours.
     """
     publisher = Publisher(
         repository=project.repository, workflow=project.config.workflow, ref=f"refs/tags/{project.tag}"
@@ -83,6 +84,13 @@ def job_findings(job: Job, *, project: Project, commit: str) -> list[Finding]:
             "repository",
             f"this job belongs to {job.repository or 'no repository'}, the release to {publisher.repository}",
             "a fork cannot publish; set [tool.hephaestus.release] repository if the project has moved",
+        )
+    elif job.repository != publisher.repository:
+        differs(
+            "job-repository-case",
+            "repository",
+            f"GitHub writes it {job.repository}, pyproject.toml {publisher.repository}: signatures would not verify",
+            f'set [tool.hephaestus.release] repository = "{job.repository}"',
         )
     owner, _, file = job.workflow_ref.partition("@")[0].rpartition("/.github/workflows/")
     if file != publisher.workflow or owner.casefold() != publisher.repository.casefold():
