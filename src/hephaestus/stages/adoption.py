@@ -70,5 +70,8 @@ def adopted_assets(context: Context, names: Iterable[str], folder: Path) -> dict
                     client.download(asset, folder / asset.name)
                     found[asset.name] = folder / asset.name
         except ServiceError as error:
-            context.narrator.warn(f"GitHub did not say whether {context.project.tag} is released: {error.what}")
+            context.narrator.warn(
+                f"GitHub did not say whether {context.project.tag} is released: {error.what}; what it may have is made "
+                f"anew -> {error.next_step}"
+            )
     return found

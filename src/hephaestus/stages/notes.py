@@ -21,7 +21,10 @@ def recorded_changes(context: Context, source: Source) -> dict[str, str]:
     project = context.project
     changes = changes_since_stable(project, version=project.version, revision="" if source.dirty else source.commit)
     if changes.trouble:
-        context.narrator.warn(f"the release notes will name the files only: {changes.trouble}")
+        context.narrator.warn(
+            f"the release notes will name the files only: {changes.trouble} -> write a section "
+            f"`## [{project.version}]` in CHANGELOG.md if they are to say more"
+        )
     return {"text": shortened(changes.text, limit=NOTES_LIMIT, link=_rest(context)), "from": changes.origin}
 
 

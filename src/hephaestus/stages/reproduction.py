@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,16 @@ _REQUIRED = (
 
 #: How many differences of one file are shown; the receipt keeps as many.
 SHOWN = 20
+
+_MODE = re.compile(r": mode [0-7]{4} / [0-7]{4}\Z")
+_SAME_UMASK = (
+    "build it under one umask wherever it is built (GitHub's runners have 022), and its bytes are the same; "
+    "a backend that writes fixed modes needs no such care"
+)
+_INDEPENDENT = (
+    "make the build independent of time, umask, path and time zone: a release that breaks off can be completed only "
+    "with the same bytes"
+)
 
 
 class NotReproducibleError(ReleaseError):
@@ -60,6 +71,7 @@ class Verdict:
                 code="not-reproducible",
                 subject=name,
                 message=f"a second build differs: {'; '.join(lines[:3])}{' ...' if len(lines) > 3 else ''}",
+                remedy=_SAME_UMASK if all(map(_MODE.search, lines)) else _INDEPENDENT,
                 severity=Severity.WARNING,
             )
             for name, lines in sorted(self.differences.items())

@@ -86,7 +86,10 @@ def inquire(context: Context, *, ask: Ask = ask_index) -> Seals:
             files[index.name] = dict(ask(index, context.project.normalized, context.project.version))
         except ServiceError as error:
             if name == "testpypi" and context.world.policy.testpypi is TestPyPIPolicy.OPTIONAL:
-                context.narrator.warn(f"{name} does not answer; passed over because the policy makes it optional")
+                context.narrator.warn(
+                    f"{name} does not answer; passed over because the policy makes it optional: what it "
+                    f"already has of this version is not known; `nox -s build` asks again"
+                )
                 continue
             unanswered[index.name] = error
     return Seals(files=files, unanswered=unanswered)
@@ -117,6 +120,7 @@ def sealing_findings(context: Context, seals: Seals) -> list[Finding]:
             subject=index,
             message=f"has {_files(len(seals.files[index]))} of version {context.project.version} already: this build "
             "must reproduce the same bytes, or it is thrown away",
+            remedy="go on where this is the commit that was uploaded; any change is a new version, `nox -s bump`",
             severity=Severity.WARNING,
         )
         for index in seals.where

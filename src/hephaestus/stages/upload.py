@@ -124,7 +124,10 @@ class UploadStage(Stage):
             lasting = isinstance(error, UploadIncompleteError) and not error.answer.transient
             if lasting or not self.optional(context):
                 raise
-            context.narrator.warn(f"{self.index} is down; passed over because the policy makes it optional")
+            context.narrator.warn(
+                f"{self.index} is down; passed over because the policy makes it optional: "
+                f"`{self.retry}` sends it there when it is back"
+            )
             return Evidence(data={"state": PASSED_OVER, "trouble": error.what})
 
     def _uploaded(self, context: Context) -> Evidence:
