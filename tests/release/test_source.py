@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,11 +125,17 @@ class TestReading:
         assert names(tmp_path / "out") == ["a.txt", "new.txt"]
 
     def test_project_in_a_folder_of_the_repository(self, repository: Callable[..., Path], tmp_path: Path) -> None:
-        """Only the project's own folder counts and is exported; a change beside it changes nothing."""
-        root = repository({"pkg/a.txt": "a", "pkg/b.txt": "b", "other/c.txt": "c"})
+        """Only the project's own folder counts and is exported; a change beside it is named and changes nothing."""
+        root = repository({"pkg/a.txt": "a", "pkg/b.txt": "b", "other/c.txt": "c", "pkg-2/d.txt": "d"})
         before = read_source(root / "pkg")
-        write(root, {"other/c.txt": "changed"})
-        assert read_source(root / "pkg") == before
+        assert before.elsewhere == ()
+        write(root, {"other/c.txt": "changed", "pkg-2/new.txt": "n"})
+        git(root, "mv", "pkg-2/d.txt", "pkg-2/e.txt")
+        beside = read_source(root / "pkg")
+        assert set(beside.elsewhere) == {"M other/c.txt", "?? pkg-2/new.txt", "R pkg-2/e.txt"}
+        assert replace(beside, elsewhere=()) == before
+        assert beside.digest == before.digest
+        assert read_source(root).elsewhere == (), "at the top there is nothing else"
         assert before.prefix == "pkg/"
         export(before, tmp_path / "clean")
         assert names(tmp_path / "clean") == ["a.txt", "b.txt"]

@@ -390,6 +390,29 @@ class TestGates:
             build(clone, policy=STRICT)
         assert codes(error) == ["shallow-clone"]
 
+    def test_dirt_beside_the_package_is_refused_and_takes_no_part_in_a_rehearsal(
+        self, build: Callable[..., Outcome], commit: Commit, tiny: Files
+    ) -> None:
+        """Of several packages in one repository: a publish takes no tree that differs, a rehearsal says what does."""
+        files = {f"packages/core/{name}": content for name, content in tiny.items()}
+        text = f'{pyproject()}[tool.hephaestus.release]\ntag-prefix = "core-"\n'
+        root = commit({**files, "packages/core/pyproject.toml": text, "packages/cli/a.txt": "a"})
+        git(root, "tag", "core-v1.2.3")
+        git(root, "tag", "cli-v7.0")
+        core = root / "packages" / "core"
+        (root / "packages" / "cli" / "a.txt").write_text("changed")
+        with pytest.raises(GateRefused, match="packages/cli/a") as error:
+            build(core, policy=STRICT)
+        assert codes(error) == ["dirty-elsewhere"]
+        outcome = build(core)
+        assert outcome.receipt is not None
+        assert outcome.receipt.dirty is False
+        assert evidence(outcome)["source"]["tag"] == "core-v1.2.3"
+        said = build.context.narrator.lines  # type: ignore[attr-defined]
+        assert any("outside of packages/core/: M packages/cli/a.txt" in line for line in said), said
+        git(root, "checkout", "-q", "--", "packages/cli/a.txt")
+        assert build(core).state == "skipped", "nothing that was built has changed"
+
     def test_dirty_submodule_is_refused_even_in_a_rehearsal(
         self, build: Callable[..., Outcome], commit: Commit, tiny: Files, tmp_path: Path
     ) -> None:

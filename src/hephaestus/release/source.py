@@ -58,7 +58,8 @@ class Source:
     ``dirty`` names what differs from ``commit`` (in which case ``tree`` is the work tree's), each entry with git's
     letters before it. ``prefix`` is the project's folder within the repository (empty, or ending in ``/``).
     ``epoch`` is the commit's time, or SOURCE_DATE_EPOCH where that is set. ``submodules`` names those with changes
-    of their own, which no snapshot of this repository can hold.
+    of their own, which no snapshot of this repository can hold. ``elsewhere`` names what differs outside of
+    ``prefix``: no file of it goes into the build.
     """
 
     root: Path
@@ -71,6 +72,7 @@ class Source:
     branch: str
     shallow: bool
     submodules: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -82,13 +84,11 @@ def read_source(root: Path) -> Source:
     """Ask git about the project at ``root``; raises SourceError. Leaves index, objects and work tree untouched."""
     facts = _git(root, "rev-parse", "--show-prefix", "--is-shallow-repository", "HEAD").splitlines()
     prefix, shallow, commit = (facts if len(facts) == 3 else ["", *facts])[:3]
-    status = _git(
-        root, "status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=none", "--", "."
-    )
-    dirty, submodules = _entries(status)
+    dirty, submodules = _entries(_status(root, "."))
+    elsewhere, _ = _entries(_status(root, ":/", f":(top,exclude,literal){prefix}")) if prefix else ((), ())
     tree = _snapshot(root, prefix) if dirty else _git(root, "rev-parse", f"HEAD:{prefix.rstrip('/')}").strip()
     return Source(
-        root=root, commit=commit, tree=tree, prefix=prefix, dirty=dirty, submodules=submodules,
+        root=root, commit=commit, tree=tree, prefix=prefix, dirty=dirty, submodules=submodules, elsewhere=elsewhere,
         epoch=_epoch(int(_git(root, "show", "-s", "--format=%ct", "HEAD"))),
         tags=tuple(_git(root, "tag", "--points-at", "HEAD").split()),
         branch=_git(root, "branch", "--show-current").strip(),
@@ -183,6 +183,11 @@ def _epoch(commit_time: int) -> int:
             next_step="unset SOURCE_DATE_EPOCH; the commit's own time is used then",
         )
     return int(given)
+
+
+def _status(root: Path, *where: str) -> str:
+    words = ("--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=none")
+    return _git(root, "status", *words, "--", *where)
 
 
 def _entries(status: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

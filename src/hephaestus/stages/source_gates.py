@@ -40,22 +40,26 @@ def dirt_findings(context: Context, source: Source) -> list[Finding]:
         )
         for path in source.submodules
     ]
-    if not source.dirty:
-        return findings
-    names = ", ".join(source.dirty[:NAMED])
-    if len(source.dirty) > NAMED:
-        names += f" and {len(source.dirty) - NAMED} more"
     refuse = context.world.policy.dirty == DirtyPolicy.REFUSE
-    dirt = Finding(
-        code="dirty",
-        subject="git",
-        message=f"the work tree differs from {source.commit[:12]}: {names}"
-        if refuse
-        else f"rehearsing uncommitted changes: {names}",
-        remedy=f"commit {'or stash them' if refuse else 'them before the release'}; nothing but a commit is published",
-        severity=Severity.ERROR if refuse else Severity.WARNING,
-    )
-    return [*findings, dirt]
+    # What is published says of itself that it is of that commit: the whole repository must be as the commit has it,
+    # though the build takes in one folder of it.
+    for code, names, rehearsed in (
+        ("dirty", source.dirty, "rehearsing uncommitted changes"),
+        ("dirty-elsewhere", source.elsewhere, f"no part of this rehearsal, being outside of {source.prefix}"),
+    ):
+        if not names:
+            continue
+        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        dirt = Finding(
+            code=code,
+            subject="git",
+            message=f"{f'the work tree differs from {source.commit[:12]}' if refuse else rehearsed}: {shown}",
+            remedy=f"commit {'or stash them' if refuse else 'them before the release'}; "
+            "nothing but a commit is published",
+            severity=Severity.ERROR if refuse else Severity.WARNING,
+        )
+        findings.append(dirt)
+    return findings
 
 
 def commit_tag_findings(context: Context, source: Source) -> list[Finding]:
@@ -101,6 +105,7 @@ def tree_findings(context: Context, tree: Path) -> list[Finding]:
             package=project.file_name,
             version_files=files,
             origin=project.version_place,
+            written=project.version_source.written,
         ),
         *changelog_findings(tree, version=project.version),
     ]
