@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from pathlib import Path
 
 import pytest
 from cli.conftest import Said
 from inspection.company import Company
-from inspection.outside import PATIENCE
 from inspection.test_forecast import committed
 from private_index import PrivateIndex
 
-from hephaestus.services.http import HttpClient
 from hephaestus.standins.http import Request, Response
 
 LEFT_OUT = {"sign", "upload-testpypi", "smoke", "sign-wheelhouse", "github-release"}
@@ -23,8 +20,6 @@ ASKED = ("--publish", "--index", "internal")
 @pytest.fixture
 def project(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clean, tagged clone of a project with a private index, and the current folder in it."""
-    impatient = functools.partial(HttpClient, patience=PATIENCE, sleep=lambda _seconds: None)
-    monkeypatch.setattr("hephaestus.stages.indexes.HttpClient", impatient)
     root = tmp_path / "clone"
     committed(root, tag="v1.2.3", settings=company.settings)
     (root / ".git" / "info" / "exclude").write_text("release/\n", encoding="utf-8")

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
+from diagnosis.clinic import git
 from inspection.outside import NAME, Outside
 from private_index import PrivateIndex
 from report.releases import receipt
@@ -54,15 +55,25 @@ token-variable = "COMPANY_TOKEN"
         self.server.index.yank(NAME, version, reason)
 
     def released(
-        self, root: Path, version: str, *stages: str, world: str = "publish:internal", more: bytes = b""
+        self,
+        root: Path,
+        version: str,
+        *stages: str,
+        world: str = "publish:internal",
+        more: bytes = b"",
+        commit: str = "",
     ) -> ReleaseDirectory:
-        """What a release to this index leaves in ``root``: receipts of ``stages``, the files with ``more`` in them."""
+        """What a release to this index leaves in ``root``: receipts of ``stages``, the files with ``more`` in them.
+
+        ``commit`` is what git calls the commit they are of.
+        """
+        of = {"commit": git(root, "rev-parse", commit)} if commit else {}
         directory = ReleaseDirectory(path=root / "release" / version)
         for stage in stages:
             with directory.staging(stage) as staging:
                 for name, path in self.outside.make(version).items() if stage == "build" else ():
                     staging.path(f"dist/{name}").write_bytes(path.read_bytes() + more)
-                directory.commit(staging, receipt(stage, world=world, version=version))
+                directory.commit(staging, receipt(stage, world=world, version=version, **of))
         return directory
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from inspection.company import Company
-from inspection.outside import Listeners, Outside
+from inspection.outside import PATIENCE, Listeners, Outside
 
 from hephaestus.services.http import HttpClient
 
@@ -30,6 +30,8 @@ def outside(tmp_path: Path, listeners: Listeners) -> Outside:
 def company(published: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
     """A private index with its password, beside the public services that must hear nothing of it."""
     monkeypatch.setenv("COMPANY_TOKEN", Company.PASSWORD)
+    impatient = functools.partial(HttpClient, patience=PATIENCE, sleep=lambda _seconds: None)
+    monkeypatch.setattr("hephaestus.stages.indexes.HttpClient", impatient)
     return Company(tmp_path / "company", published)
 
 

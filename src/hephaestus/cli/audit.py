@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hephaestus.cli.refusal import refusing
+from hephaestus.cli.saying import say
 
 __all__ = ["audit"]
 
@@ -15,7 +16,10 @@ __all__ = ["audit"]
 def audit(
     *,
     index: Annotated[
-        list[str] | None, typer.Option("--index", metavar="NAME", help="pypi or testpypi; both unless given.")
+        list[str] | None,
+        typer.Option(
+            "--index", metavar="NAME", help="pypi, testpypi (both unless given), or a private index by its name."
+        ),
     ] = None,
     accept: Annotated[
         list[str] | None,
@@ -29,8 +33,9 @@ def audit(
 ) -> None:
     """Hold every version on PyPI and Test PyPI against tags, SHA256SUMS on GitHub, and its attestations.
 
-    One line a version: PASS, FAIL or ABSENT, and why. Exit code 0 only when every line is PASS. --accept takes what
-    cannot be mended any more (no attestation, no manifest, no tag, a yank), never other bytes or a foreign publisher.
+    One line a version: PASS, FAIL or ABSENT, and why. Exit code 0 only when every line that counts is PASS. --accept
+    takes what cannot be mended any more (no attestation, no manifest, no tag, a yank), never other bytes or a foreign
+    publisher. A private index alone is asked when it is named, and held against the tags and receipts here.
     """
     import os
     from pathlib import Path
@@ -40,6 +45,7 @@ def audit(
     from hephaestus.consumer.verdict import holds
     from hephaestus.inspection.audit import audit as judge
     from hephaestus.inspection.gathering import gather, local_tags
+    from hephaestus.inspection.private_audit import gather_private
     from hephaestus.inspection.withdrawal import version_given
     from hephaestus.release.project import read_project
     from hephaestus.report.audit import audit_data, render_audit
@@ -47,17 +53,23 @@ def audit(
     with refusing():
         accepted = [version_given(one) for one in accept or ()]
         project = read_project(Path.cwd())
-        places = look_at(project, rehearsal=rehearsed, environ=os.environ)
-        indexes = indexes_named(index or (), places)
+        names = index or ()
+        places = look_at(project, rehearsal=rehearsed, environ=os.environ, names=names)
+        indexes = indexes_named(names, places, configured=list(project.config.indexes))
         trust = None
-        if verify:
+        if verify and places.target is None:
             trust = Trust(trusted_root=places.trust_config, announce=lambda text: typer.echo(f"  {text}", err=True))
             trust.prepare()
-        found = gather(project, places, indexes=indexes, tags=local_tags(project), trust=trust)
+        tags = local_tags(project)
+        if places.target is not None:
+            found = gather_private(project, places, places.target, tags=tags, fetch=verify)
+        else:
+            found = gather(project, places, indexes=indexes, tags=tags, trust=trust)
         verdicts = judge(found, accepted=accepted)
+    named = places.target.name if places.target is not None else ""
     if as_json:
-        typer.echo(json.dumps(audit_data(project, verdicts, verified=verify), indent=1))
+        say(json.dumps(audit_data(project, verdicts, verified=verify, index=named), indent=1))
     else:
-        typer.echo(render_audit(project, verdicts, verified=verify))
+        say(render_audit(project, verdicts, verified=verify, index=named))
     if not holds(verdicts):
         raise typer.Exit(1)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hephaestus.cli.refusal import refusing
+from hephaestus.cli.saying import say
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from hephaestus.release.project import Project
 
 __all__ = ["rollback"]
 
@@ -29,7 +35,8 @@ def rollback(
         bool, typer.Option("--verify", help="Prove from the indexes that the yank is in force; exit code 1 if not.")
     ] = False,
     index: Annotated[
-        list[str] | None, typer.Option("--index", metavar="NAME", help="With --verify: pypi or testpypi alone.")
+        list[str] | None,
+        typer.Option("--index", metavar="NAME", help="A private index; with --verify also pypi or testpypi alone."),
     ] = None,
     rehearsed: Annotated[
         bool, typer.Option("--rehearsal", help="Look at the stand-ins of the last rehearsal.")
@@ -38,13 +45,15 @@ def rollback(
 ) -> None:
     """Decide between a yank, a post-release and nothing, and say which pages, which words, in which order.
 
-    Asks PyPI and Test PyPI what they serve and changes nothing: a yank is made by a person on the index's page.
+    Asks PyPI and Test PyPI what they serve and changes nothing: a yank is made by a person on the index's page. A
+    private index alone is asked when it is named; what can be done there depends on it, and is said so.
     """
     import os
     from datetime import UTC, datetime
     from pathlib import Path
 
     from hephaestus.cli.looking import indexes_named, look_at
+    from hephaestus.inspection.private_rollback import private_steps, withdrawn
     from hephaestus.inspection.resolution import locked_pip
     from hephaestus.inspection.rollback import pages_of, prove, steps
     from hephaestus.inspection.withdrawal import Reason, decide, shelves, version_given
@@ -54,22 +63,30 @@ def rollback(
     with refusing():
         wanted = version_given(version)
         project = read_project(Path.cwd())
-        places = look_at(project, rehearsal=rehearsed, environ=os.environ)
+        names = index or ()
+        places = look_at(project, rehearsal=rehearsed, environ=os.environ, names=names)
+        named = indexes_named(names, places, configured=list(project.config.indexes))
         # The decision needs every index; a proof may be of one alone.
-        pages = pages_of(places, project, indexes=indexes_named(index or (), places) if verify else None)
+        pages = pages_of(places, project, indexes=named if verify else None)
         name = project.normalized
+        target = places.target
         if verify:
             proofs = prove(project, places, wanted, pages, pip=lambda: locked_pip(os.environ))
+            if target is not None and not proofs and _tagged(project, wanted):
+                proofs = (withdrawn(project, target, wanted, pages[target.name]),)
             shown = proof_data(name, str(wanted), proofs)
-            typer.echo(json.dumps(shown, indent=1) if as_json else render_proof(name, str(wanted), proofs))
+            say(json.dumps(shown, indent=1) if as_json else render_proof(name, str(wanted), proofs))
             if not proofs:
                 typer.echo(f"no index has a file of {name} {wanted}: there is nothing that could be yanked", err=True)
             if not proofs or not all(proof.in_force for proof in proofs):
                 raise typer.Exit(1)
             return
         why = Reason.read(reason or "broken")
-        decision = decide(name, wanted, why, pages, fixed=fixed)
-        todo = steps(project, places, decision, why, today=datetime.now(UTC).date())
+        decision = decide(name, wanted, why, pages, fixed=fixed, main_index=places.main)
+        if target is not None:
+            todo = private_steps(places, target, decision, why)
+        else:
+            todo = steps(project, places, decision, why, today=datetime.now(UTC).date())
     notes = [] if reason else ["taken for `broken`, since no --reason says otherwise"]
     if decision.exists and not fixed and decision.instead:
         notes.append(f"{decision.instead} is assumed to be good, being there; --fixed VERSION names another")
@@ -77,6 +94,14 @@ def rollback(
         notes.append("a stand-in has no pages; `nox -s release -- --fault=pypi:yanked=WHY` rehearses a yank")
     facts = shelves(pages)
     if as_json:
-        typer.echo(json.dumps(rollback_data(name, decision, facts, todo, notes=notes), indent=1))
+        say(json.dumps(rollback_data(name, decision, facts, todo, notes=notes), indent=1))
     else:
-        typer.echo(render_rollback(name, decision, facts, todo, notes=notes))
+        say(render_rollback(name, decision, facts, todo, notes=notes, private=target is not None))
+
+
+def _tagged(project: Project, version: Version) -> bool:
+    """Whether the clone has a tag of that version: a mistyped one that is nowhere proves nothing."""
+    from hephaestus.inspection.gathering import local_tags
+    from hephaestus.release.tags import version_of_tag
+
+    return version in {version_of_tag(tag, project.config.tag_prefix) for tag in local_tags(project)}

@@ -48,10 +48,14 @@ class Tag:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """SHA256SUMS of a version's GitHub Release: None where there is none; ``trouble``: why it could not be read."""
+    """SHA256SUMS of a version's GitHub Release: None where there is none; ``trouble``: why it could not be read.
+
+    For a private index what the receipts here say, with the ``commit`` they are of.
+    """
 
     files: Mapping[str, str] | None = None
     trouble: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +64,8 @@ class Audited:
 
     ``statuses`` is each project's (PEP 792); ``troubles`` are services that did not answer, by name. ``expected``
     are the indexes a stable version and (second) a pre-release belong on. ``github_told``: whether GitHub could be
-    asked for tags. ``tag_prefix`` is what the project's tags begin with.
+    asked for tags. ``tag_prefix`` is what the project's tags begin with. ``private``: it is a
+    private index, of which GitHub and Sigstore know nothing.
     """
 
     repository: str
@@ -73,6 +78,7 @@ class Audited:
     expected: tuple[Collection[str], Collection[str]] = (("testpypi", "pypi"), ("testpypi",))
     github_told: bool = True
     tag_prefix: str = ""
+    private: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,15 +102,20 @@ def audit(found: Audited, *, accepted: Collection[Version] = ()) -> tuple[Verdic
     for index, status in found.statuses.items():
         if status != "active":
             verdicts.append(Verdict(state=State.FAIL, place=index, subject="the project", reason=f"it is {status}"))
-    versions = sorted({*found.tags, *(version for shelf in found.indexes.values() for version in shelf)})
+    built = found.manifests if found.private else ()
+    versions = sorted({*found.tags, *built, *(version for shelf in found.indexes.values() for version in shelf)})
     for version in versions:
         for index, shelf in found.indexes.items():
             if found.statuses.get(index) == "quarantined":
                 continue  # it shows no file of any version
             if version in shelf:
                 verdicts.append(_served(found, index, version, shelf[version], accepted=version in accepted))
+            elif found.private:
+                verdicts.append(_not_released_there(found, index, version, accepted=version in accepted))
             elif index in found.expected[1 if version.is_prerelease else 0]:
                 verdicts.append(_unserved(found, index, version, accepted=version in accepted))
+    if found.private:
+        verdicts += [_unattested(index) for index in found.indexes]
     return tuple(verdicts)
 
 
@@ -136,6 +147,26 @@ def _unserved(found: Audited, index: str, version: Version, *, accepted: bool) -
     return Verdict(state=State.ABSENT, place=index, subject=str(version), reason=reason)
 
 
+def _not_released_there(found: Audited, index: str, version: Version, *, accepted: bool) -> Verdict:
+    """Not every version belongs on a private index; one that was built for it does."""
+    built = version in found.manifests and found.manifests[version].files is not None
+    names = ", ".join(tag.name for tag in found.tags.get(version, ()))
+    reason = f"{index} has no file of it" + (", but receipts of a release there are here" if built else f"; {names}")
+    if built and accepted:
+        return Verdict(state=State.PASS, place=index, subject=str(version), reason=f"accepted: {reason}")
+    return Verdict(state=State.ABSENT, place=index, subject=str(version), reason=reason, required=built)
+
+
+def _unattested(index: str) -> Verdict:
+    return Verdict(
+        state=State.ABSENT,
+        place=index,
+        subject="attestations",
+        reason="a private index takes none: that its files are ours is said by the receipts here, and by no signature",
+        required=False,
+    )
+
+
 def _of_tag(found: Audited, version: Version) -> Iterator[_Reason]:
     tags = found.tags.get(version, ())
     if not tags:
@@ -145,6 +176,8 @@ def _of_tag(found: Audited, version: Version) -> Iterator[_Reason]:
             yield _Reason(text=f"{tag.name} is at {tag.here[:12]} here and at {tag.github[:12]} on GitHub")
         elif tag.github is None and found.github_told:
             yield _Reason(text=f"{tag.name} is a tag here and not on GitHub", acceptable=True)
+        if (built := found.manifests.get(version, Manifest()).commit) and tag.here and built != tag.here:
+            yield _Reason(text=f"{tag.name} is at {tag.here[:12]}, it was built from {built[:12]}")
     if len(tags) > 1:
         yield _Reason(text=f"more than one tag is of it: {', '.join(tag.name for tag in tags)}")
 
@@ -155,7 +188,8 @@ def _of_manifest(found: Audited, index: str, version: Version, files: Sequence[F
         yield _Reason(text=f"its manifest could not be read: {manifest.trouble}")
         return
     if manifest.files is None:
-        yield _Reason(text="no SHA256SUMS on a GitHub Release", acceptable=True)
+        missing = "no receipts of its release are here" if found.private else "no SHA256SUMS on a GitHub Release"
+        yield _Reason(text=missing, acceptable=True)
         return
     there = {file.filename for file in files}
     for file in files:
@@ -169,6 +203,9 @@ def _of_manifest(found: Audited, index: str, version: Version, files: Sequence[F
 
 
 def _of_provenance(found: Audited, file: File) -> Iterator[_Reason]:
+    if found.private:
+        yield from (_Reason(text=f"{file.filename}: {problem}") for problem in file.unproven)
+        return
     if not file.attestations:
         yield _Reason(text=f"{file.filename} has no attestation", acceptable=True)
         return

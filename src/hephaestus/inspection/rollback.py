@@ -15,6 +15,7 @@ from hephaestus.release.errors import ReleaseError
 from hephaestus.release.project import Project
 from hephaestus.release.tags import tag_of
 from hephaestus.services.index import IndexProject
+from hephaestus.worlds.world import Index
 
 __all__ = ["NotAnsweredError", "Proof", "Step", "pages_of", "prove", "steps"]
 
@@ -123,7 +124,7 @@ def prove(
         files = () if page is None else page.release_files(version)
         if page is None or not files:
             continue
-        resolved, by = _resolved(places.indexes[name].simple_url, page, requirements, pip)
+        resolved, by = _resolved(places.indexes[name], page, requirements, pip)
         proofs.append(
             Proof(
                 index=name,
@@ -137,9 +138,11 @@ def prove(
 
 
 def _resolved(
-    simple_url: str, page: IndexProject, requirements: Iterable[str], pip: Callable[[], Pip]
+    index: Index, page: IndexProject, requirements: Iterable[str], pip: Callable[[], Pip]
 ) -> tuple[tuple[Resolved, ...], str]:
     rules = tuple(by_rules(page, one) for one in requirements)
+    if index.authorization:
+        return rules, "the rules of PEP 440 and PEP 592, since pip would have to be told the token"
     wheels = {file.version for file in page.files if file.filename.endswith(".whl")}
     if bare := sorted(str(one) for one in {file.version for file in page.files} - wheels if one is not None):
         return (
@@ -150,7 +153,7 @@ def _resolved(
         program = pip()
     except ReleaseError as error:
         return rules, f"the rules of PEP 440 and PEP 592, for want of a pip ({error.what})"
-    return program.resolve(simple_url, requirements), f"pip {program.version} against the index itself"
+    return program.resolve(index.simple_url, requirements), f"pip {program.version} against the index itself"
 
 
 def _yank(project: Project, places: Places, decision: Decision, reason: Reason, index: str) -> Step:

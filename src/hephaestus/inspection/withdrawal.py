@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from packaging.version import InvalidVersion, Version
 
+from hephaestus.inspection.places import index_title
 from hephaestus.inspection.resolution import Resolved, by_rules, requirements_of
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.versions import next_version
@@ -171,11 +172,20 @@ def version_given(text: str) -> Version:
 
 
 def decide(
-    name: str, version: Version, reason: Reason, pages: Mapping[str, IndexProject | None], *, fixed: str = ""
+    name: str,
+    version: Version,
+    reason: Reason,
+    pages: Mapping[str, IndexProject | None],
+    *,
+    fixed: str = "",
+    main_index: str = "pypi",
 ) -> Decision:
-    """Decide from the pages (index to page, None for no such project). Raises FixUnknownError, VersionRefusedError."""
+    """Decide from the pages (index to page, None for no such project). Raises FixUnknownError, VersionRefusedError.
+
+    ``main_index`` is the one that installers ask.
+    """
     known = shelves(pages)
-    main = known.get("pypi", Shelf(index="pypi"))
+    main = known.get(main_index, Shelf(index=main_index))
     holding = [index for index, shelf in known.items() if version in shelf.versions]
     open_ = tuple(index for index in holding if known[index].versions[version] is None)
     instead, exists = _instead(version, reason, known, main, fixed)
@@ -185,7 +195,7 @@ def decide(
 
     if main.status == "quarantined":
         return nothing(
-            "the project is quarantined on PyPI: it shows no files, and installers get none",
+            f"the project is quarantined on {index_title(main.index)}: it shows no files, and installers get none",
             "the index's administrators decide now; answer their e-mail to the project's owners",
         )
     if not holding:
@@ -197,7 +207,7 @@ def decide(
             "installing it does no harm, and what a release says on its page can never be changed",
             "the next release brings the right page",
         )
-    if "pypi" not in holding and reason.category not in _AT_ONCE:
+    if main.index not in holding and reason.category not in _AT_ONCE:
         return nothing("it is on Test PyPI only, from where nobody installs", "do not promote it: release the fix")
     if reason.category is Category.METADATA:
         if exists:
@@ -211,7 +221,7 @@ def decide(
                 f"and every installer prefers it to {version} unless {version} is pinned",
                 "if the wrong metadata lets it be installed where it cannot work, it is `broken`: say --reason broken",
             ),
-            on=("pypi",),
+            on=(main.index,),
             instead=instead,
         )
     return _yank(name, version, reason, pages, known, main, open_, instead=instead, exists=exists)
@@ -234,7 +244,7 @@ def _yank(
         for index in open_
     }
     newest = main.free(prereleases=version.is_prerelease)
-    left = after["pypi"][0].version if "pypi" in after else None
+    left = after[main.index][0].version if main.index in after else None
     why = ["pins on it go on working, and show the reason; everybody else gets another version"]
     if newest and newest[-1] == version:
         why.append("it is the newest version: every installation without a pin takes it until it is yanked")
@@ -242,10 +252,10 @@ def _yank(
         why.append(f"{newest[-1]} is newer: only pins and ranges still lead to {version}")
     if half := [index for index in open_ if version in known[index].half]:
         why.append(f"only some of its files are yanked on {', '.join(half)}")
-    fix_first = "pypi" in after and left is None and not exists and reason.category not in _AT_ONCE
+    fix_first = main.index in after and left is None and not exists and reason.category not in _AT_ONCE
     if fix_first:
         why.append(f"nothing else could be installed after the yank: release {instead} first")
-    elif left is None and "pypi" in after:
+    elif left is None and main.index in after:
         why.append("nothing can be installed without a pin after the yank; that is better than this version")
     if not exists and reason.category is not Category.MISTAKE:
         why.append(f"the fix changes code, so it is a new version ({instead}) and no post-release")
@@ -269,7 +279,7 @@ def _instead(version: Version, reason: Reason, known: Mapping[str, Shelf], main:
         if wanted == version:
             raise FixUnknownError(version=str(version), fixed=fixed, problem="is that version")
         if wanted not in main.versions:
-            raise FixUnknownError(version=str(version), fixed=fixed, problem="is not on PyPI")
+            raise FixUnknownError(version=str(version), fixed=fixed, problem=f"is not on {index_title(main.index)}")
         if main.versions[wanted] is not None:
             raise FixUnknownError(version=str(version), fixed=fixed, problem="is yanked itself")
         return str(wanted), True

@@ -26,9 +26,15 @@ _HEADLINES = {
 
 
 def render_rollback(
-    name: str, decision: Decision, shelves: Mapping[str, Shelf], steps: Iterable[Step], *, notes: Iterable[str] = ()
+    name: str,
+    decision: Decision,
+    shelves: Mapping[str, Shelf],
+    steps: Iterable[Step],
+    *,
+    notes: Iterable[str] = (),
+    private: bool = False,
 ) -> str:
-    """Decision, reasons, facts, what installers take afterwards, and the steps."""
+    """Decision, reasons, facts, what installers take afterwards, and the steps. ``private``: of a private index."""
     lines = ["", f"{name} {decision.version}: {_HEADLINES[decision.way]}", ""]
     lines += [f"  why: {why}" for why in decision.why]
     lines += [f"  note: {note}" for note in notes]
@@ -44,7 +50,9 @@ def render_rollback(
             lines += [f"     paste:  {step.text}"]
         if step.undo:
             lines.append(f"     [{step.undo}]")
-    if decision.way is not Way.NOTHING:
+    if decision.way is not Way.NOTHING and private:
+        lines += ["", "  How it is done is the index's own affair: nothing was changed by this command."]
+    elif decision.way is not Way.NOTHING:
         lines += ["", "  No index has an API to yank: nothing was changed by this command.", ""]
         lines += [f"  duty: {duty}" for duty in _DUTIES]
     return "\n".join([*lines, ""])
@@ -81,7 +89,8 @@ def render_proof(name: str, version: str, proofs: Iterable[Proof]) -> str:
     """Whether the yank is in force, file by file, and what installers take now."""
     lines = ["", f"{name} {version}"]
     for proof in proofs:
-        lines.append(f"  {index_title(proof.index)}: {'the yank is in force' if proof.in_force else 'NOT in force'}")
+        force = "the yank is in force" if proof.files else "it has no file of it any more"
+        lines.append(f"  {index_title(proof.index)}: {force if proof.in_force else 'NOT in force'}")
         lines += [f"    {_yank(reason)}  {file}" for file, reason in proof.files.items()]
         lines.append(f"    installers take (by {proof.by}):")
         lines += [f"      {_resolved(one)}" for one in proof.resolved]
