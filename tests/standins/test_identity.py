@@ -178,8 +178,11 @@ def test_foreign_tokens_are_rejected(issuer: Issuer, tmp_path: Path, clock: Cloc
     renamed = Issuer(tmp_path, clock=clock, issuer="https://elsewhere.invalid")
     with pytest.raises(TokenRejected, match="another issuer"):
         issuer.verify(renamed.token(IDENTITY, "pypi"), "pypi")
+    # One character short of 86 is no base64 at all; four short is, or is not, as the last bits that are left fall.
     with pytest.raises(TokenRejected, match="malformed"):
-        issuer.verify(issuer.token({"iat": 1} | IDENTITY.claims(), "pypi")[:-4], "pypi")
+        issuer.verify(token[:-1], "pypi")
+    with pytest.raises(TokenRejected, match=r"malformed|signature"):
+        issuer.verify(token[:-4], "pypi")
 
 
 def test_times_must_be_numbers(tmp_path: Path, issuer: Issuer, clock: Clock) -> None:
