@@ -62,7 +62,7 @@ def project(root: Path, *, tag: str = "v1.2.0", **files: str | bytes) -> Path:
 
 def planned(root: Path, *words: str, branch: str = "", remote: Remote | None = None) -> Plan:
     """Plan a bump."""
-    return plan_bump(read_project(root), words, date=DATE, branch=branch, remote=remote)
+    return plan_bump(read_project(root, newest=True), words, date=DATE, branch=branch, remote=remote)
 
 
 def bump(root: Path, *words: str, branch: str = "", remote: Remote | None = None) -> Plan:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from release.repositories import FILES, bump, git, isolated, planned, project
 
-from hephaestus.release.bump import DynamicVersionError, Remote, refuse_dynamic
+from hephaestus.release.bump import Remote
 from hephaestus.release.errors import GateRefused
 from hephaestus.release.increments import IncrementError
 
@@ -243,16 +243,6 @@ def test_nobody_to_commit_as_is_refused(root: Path, monkeypatch: pytest.MonkeyPa
     git(root, "config", "user.useConfigOnly", "true")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     assert "git config user.name" in refused(root, "minor")["identity"]
-
-
-def test_a_dynamic_version_is_refused_with_what_is_left_to_do(tmp_path: Path) -> None:
-    """hatch-vcs and setuptools-scm make the version of the tag: the refusal names the tag and the way to static."""
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\ndynamic = ["version"]\n')
-    with pytest.raises(DynamicVersionError, match="dynamic") as raised:
-        refuse_dynamic(tmp_path)
-    assert "git tag -a" in raised.value.next_step
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\n')
-    refuse_dynamic(tmp_path)
 
 
 def test_words_without_one_meaning_are_refused_before_anything_is_read(root: Path) -> None:

@@ -75,7 +75,6 @@ def init(
     """Write noxfile call, configuration and workflow; what exists is never overwritten unless forced by name."""
     from hephaestus import __version__
     from hephaestus.diagnosis.clone import git_says
-    from hephaestus.release.bump import refuse_dynamic
     from hephaestus.release.files import write_bytes
     from hephaestus.release.project import read_project
     from hephaestus.release.starter import LOCK, LOCK_COMMAND, proposals
@@ -83,8 +82,7 @@ def init(
 
     with refusing():
         root = Path.cwd()
-        refuse_dynamic(root)
-        project = read_project(root)
+        project = read_project(root, newest=True)
         if prefix := git_says(root, "rev-parse", "--show-prefix"):
             raise NotAtTopError(prefix=prefix)
         where = _repository(project, repository)
@@ -92,13 +90,22 @@ def init(
         if unknown := [path for path in force or () if path not in {proposal.path for proposal in found}]:
             raise NothingToForceError(path=unknown[0], known=[proposal.path for proposal in found])
         decided = [(one, not one.same and (one.safe or one.path in (force or ()))) for one in found]
-        places = occurrences(root, package=project.file_name, version_files=project.config.version_files)
+        places = occurrences(
+            root,
+            package=project.file_name,
+            version_files=project.config.version_files,
+            origin=project.version_source.occurrences(root),
+        )
         # All files before the first word: a reader that closes the pipe (`| head`) must not leave half of them.
         for proposal, writes in decided:
             if writes and not dry_run:
                 write_bytes(root / proposal.path, proposal.after.encode())
-        typer.echo(f"{project.name} {project.version}, {project.backend}, github.com/{where}")
-        typer.echo(f"  the version is in {', '.join(place.place for place in places)}")
+        tagged = project.version_source.tagged
+        shown = project.name if tagged else f"{project.name} {project.version}"
+        typer.echo(f"{shown}, {project.backend}, github.com/{where}")
+        said = ", ".join(place.place for place in places)
+        where_from = f"that of the commit's tag ({project.version_source.setting})" if tagged else f"in {said}"
+        typer.echo(f"  the version is {where_from}")
         for proposal, writes in decided:
             _tell(proposal, writes=writes)
         left = [proposal.path for proposal, writes in decided if not proposal.same and not writes]

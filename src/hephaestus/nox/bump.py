@@ -111,7 +111,7 @@ def run(session: nox.Session) -> None:
 
 
 def _bump(request: Request, root: Path) -> None:
-    from hephaestus.release.bump import plan_bump, refuse_dynamic
+    from hephaestus.release.bump import plan_bump
     from hephaestus.release.bump_transaction import carry_out, exclusive
     from hephaestus.release.project import read_project
     from hephaestus.release.repository import Repository
@@ -125,8 +125,7 @@ def _bump(request: Request, root: Path) -> None:
         if settled is not None:
             plan = settled
         else:
-            refuse_dynamic(root)
-            project = read_project(root)
+            project = read_project(root, newest=True)
             remote = read_remote(repository, source.branch)
             if remote is None:
                 _unheard(request, repository, source.branch)

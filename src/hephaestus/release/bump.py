@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import re
 import tempfile
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from hephaestus.release.changelog import NAME, Comparison, read_changelog, unreleased_findings, with_release
-from hephaestus.release.errors import Finding, GateRefused, ReleaseError
+from hephaestus.release.errors import Finding, GateRefused
 from hephaestus.release.increments import incremented
 from hephaestus.release.notes import last_stable
 from hephaestus.release.project import Project
@@ -24,25 +23,13 @@ from hephaestus.release.repository import Repository
 from hephaestus.release.source import Source, read_source
 from hephaestus.release.tags import meant_by_tag, tag_of, version_of_tag
 from hephaestus.release.uv_lock import with_own_version
+from hephaestus.release.version_files import VersionFileError
 from hephaestus.release.versions import Occurrence, occurrences, version_findings
 
-__all__ = ["DynamicVersionError", "Edit", "Plan", "Remote", "plan_bump", "refuse_dynamic"]
+__all__ = ["Edit", "Plan", "Remote", "plan_bump"]
 
 #: How many names a message lists before it counts the rest.
 _NAMED = 5
-
-
-class DynamicVersionError(ReleaseError):
-    """Raised for a project whose version is derived (hatch-vcs, setuptools-scm): no file holds it."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="project.version is dynamic: no file says it",
-            why="such a version is made by the tag alone (hatch-vcs, setuptools-scm); bump would have no place to "
-            "write the next one, and the stages need it before anything is built (docs/decisions/0007)",
-            next_step='write `version = "X.Y.Z"` in [project] and take "version" out of `dynamic`; to go on without '
-            "this suite, the tag is all there is to make: git tag -a vX.Y.Z -m X.Y.Z",
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,16 +89,6 @@ class _Review:
         self.findings.append(Finding(code=code, subject=subject, message=message, remedy=remedy))
 
 
-def refuse_dynamic(root: Path) -> None:
-    """Raise DynamicVersionError where pyproject.toml calls its version dynamic; anything else is read_project's."""
-    try:
-        table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return
-    if isinstance(table, dict) and "version" not in table and "version" in table.get("dynamic", ()):
-        raise DynamicVersionError
-
-
 def plan_bump(project: Project, words: Sequence[str], *, date: str, branch: str = "", remote: Remote | None) -> Plan:
     """Everything a bump would do; raises GateRefused with every reason not to, IncrementError, SourceError.
 
@@ -138,20 +115,14 @@ def plan_bump(project: Project, words: Sequence[str], *, date: str, branch: str 
     _review_tree(review, source)
     _review_branch(review, repository, source, branch, remote)
     _review_tags(review, repository, plan, elsewhere=bool(branch), remote=remote)
-    places = [
-        place
-        for place in occurrences(project.root, package=project.file_name, version_files=project.config.version_files)
-        if place.version == project.version
-    ]
-    review.findings += version_findings(
-        project.root, version=project.version, package=project.file_name, version_files=project.config.version_files
-    )
+    places = _places(review, project, repository)
     edits = [
         *_version_edits(review, project, places, version),
         *_lock_edits(project, version),
         *_changelog_edit(review, project, repository, plan, date),
     ]
     _review_files(review, repository, edits)
+    _review_tagged(review, project, source, edits)
     for role in ("AUTHOR", "COMMITTER") if not review.findings else ():
         if repository.ask("var", f"GIT_{role}_IDENT").code != 0:
             remedy = 'git config user.name "..." && git config user.email "..."'
@@ -222,6 +193,38 @@ def _review_tags(
         review.refuse("older", newest, message, remedy)
 
 
+def _places(review: _Review, project: Project, repository: Repository) -> list[Occurrence]:
+    """Every place where the version is written now; places that say another one are refused."""
+    package, files, tagged = project.file_name, project.config.version_files, project.version_source.tagged
+    written = project.version_source.written
+    origin = project.version_source.occurrences(project.root)
+    found = occurrences(project.root, package=package, version_files=files, origin=origin, written=written)
+    findings = version_findings(
+        project.root, version=project.version, package=package, version_files=files, origin=project.version_place,
+        written=written,
+    )  # fmt: skip
+    # Where the version comes from the tag, a tool may have left a file with it in the work tree, which is not in git.
+    review.findings += [one for one in findings if not tagged or repository.present(one.subject.partition(":")[0])]
+    return [
+        place for place in found if place.version == project.version and (not tagged or repository.present(place.path))
+    ]
+
+
+def _review_tagged(review: _Review, project: Project, source: Source, edits: Sequence[Edit]) -> None:
+    """Where the version comes from the tag: say so, and let no commit have two."""
+    if not project.version_source.tagged:
+        return
+    review.remarks.append(
+        f"the version comes from the tag ({project.version_source.setting}): "
+        f"what is made is {'the commit of the changelog and ' if edits else ''}the tag"
+    )
+    prefix = project.config.tag_prefix
+    here = [tag for tag in source.tags if version_of_tag(tag, prefix) is not None]
+    if here and not edits and not review.findings:
+        message = "is at this commit already, and nothing would be committed: it would be two versions"
+        review.refuse("tag-second", ", ".join(sorted(here)), message, "commit what the new version brings first")
+
+
 def _version_edits(review: _Review, project: Project, places: Sequence[Occurrence], version: str) -> list[Edit]:
     """Rewrite every place, each file whole, and read the result back: exactly those places have changed."""
     if version == project.version:
@@ -263,8 +266,13 @@ def _read_back(project: Project, edits: Sequence[Edit]) -> list[Occurrence]:
             copy.parent.mkdir(parents=True, exist_ok=True)
             (copy.parent / "__init__.py").touch()
             copy.write_bytes(edit.after)
-        files = project.config.version_files
-        return occurrences(Path(folder), package=project.file_name, version_files=files)
+        files, source = project.config.version_files, project.version_source
+        try:
+            written_there = source.file is not None and source.file.path in {edit.path for edit in edits}
+            origin = source.occurrences(Path(folder)) if written_there else []
+        except VersionFileError:
+            origin = []  # which leaves a place that does not hold the new version, and that is refused
+        return occurrences(Path(folder), package=project.file_name, version_files=files, origin=origin)
 
 
 def _by_version_alone(edit: Edit, former: str, version: str) -> bool:

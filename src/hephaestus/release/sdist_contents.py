@@ -11,7 +11,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -51,6 +51,11 @@ class SdistContents:
     left_out: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+
+    def without(self, written: Collection[str]) -> SdistContents:
+        """The same but for these files having been added or changed."""
+        added, changed = (tuple(name for name in names if name not in written) for names in (self.added, self.changed))
+        return replace(self, added=added, changed=changed)
 
 
 def tree_members(root: Path) -> dict[str, str]:

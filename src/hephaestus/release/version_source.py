@@ -77,7 +77,8 @@ class VersionSource:
     """Where the version comes from: ``file``, or the tag (``tagged``), or with neither project.version itself.
 
     ``setting`` is what says so. ``variables`` tell the version to the backend, which has no tag to read in an export;
-    ``repository`` when the backend needs an export that is a git repository with the tag on it.
+    ``repository`` when the backend needs an export that is a git repository with the tag on it. ``written``: the files
+    below the project into which the backend itself writes the version while it builds.
     """
 
     setting: str = "project.version"
@@ -85,6 +86,7 @@ class VersionSource:
     tagged: bool = False
     variables: tuple[str, ...] = ()
     repository: bool = False
+    written: tuple[str, ...] = ()
 
     def occurrences(self, root: Path) -> list[Occurrence]:
         """The place below ``root`` where the version is written, unless it is project.version or comes from the tag.
@@ -136,16 +138,19 @@ def _hatch(tool: Mapping[str, Any], root: Path) -> VersionSource:
     table = _table(_table(tool, "hatch"), "version", of="tool.hatch")
     at = "tool.hatch.version"
     own = root / "hatch.toml"
+    own_config: dict[str, Any] = {}
     if own.is_file():
         try:
-            config = tomllib.loads(own.read_text(encoding="utf-8"))
+            own_config = tomllib.loads(own.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise VersionSettingError(field="hatch.toml", problem=f"cannot be read: {error}") from error
-        if "version" in config:
-            table, at = _table(config, "version"), "hatch.toml: version"
+        if "version" in own_config:
+            table, at = _table(own_config, "version"), "hatch.toml: version"
     source = _text(table, "source", at) or "regex"
     if source == "vcs":
-        return VersionSource(setting=f"{at}.source", tagged=True, variables=_HATCH_VCS)
+        return VersionSource(
+            setting=f"{at}.source", tagged=True, variables=_HATCH_VCS, written=_hooked(tool, own_config)
+        )
     if source != "regex":
         raise VersionSourceUnknownError(problem=f"{at}.source is {source!r}, which runs code to find it")
     pattern = _text(table, "pattern", at)
@@ -153,6 +158,20 @@ def _hatch(tool: Mapping[str, Any], root: Path) -> VersionSource:
         raise VersionSourceUnknownError(problem=f"{at} names no path")
     return VersionSource(
         setting=f"{at}.path", file=VersionFile(path=path, setting=f"{at}.path", pattern=pattern or _HATCH_PATTERN)
+    )
+
+
+def _hooked(tool: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[str, ...]:
+    """What hatch-vcs' build hook writes: for every target, or for some."""
+    config = {**_table(tool, "hatch"), **own}
+    build = _table(config, "build", of="tool.hatch")
+    targets = [table for table in _table(build, "targets").values() if isinstance(table, Mapping)]
+    return tuple(
+        dict.fromkeys(
+            path
+            for table in (build, *targets)
+            if (path := _text(_table(_table(table, "hooks"), "vcs"), "version-file", "tool.hatch.build.hooks.vcs"))
+        )
     )
 
 
@@ -172,7 +191,9 @@ def _setuptools(tool: Mapping[str, Any], root: Path, *, requires: Any) -> Versio
     if directive is not None and scm:
         raise VersionSourceUnknownError(problem=f"both {at} and {scm} say where it comes from", remedy="remove one")
     if scm:
-        return VersionSource(setting=scm, tagged=True, variables=_SETUPTOOLS_SCM, repository=True)
+        own = _table(tool, scm.removeprefix("tool.")) if scm.startswith("tool.") else {}
+        written = tuple(filter(None, (_text(own, key, scm) for key in ("version_file", "write_to"))))
+        return VersionSource(setting=scm, tagged=True, variables=_SETUPTOOLS_SCM, repository=True, written=written)
     if directive is None:
         raise VersionSourceUnknownError(problem=f"neither {at} nor [tool.setuptools_scm] says where it comes from")
     if not isinstance(directive, Mapping) or len(directive) != 1 or not {"attr", "file"} & set(directive):
@@ -269,7 +290,11 @@ def _pdm(tool: Mapping[str, Any]) -> VersionSource:
     path = _text(table, "path", at)
     source = _text(table, "source", at) or ("file" if path else "")
     if source == "scm":
-        return VersionSource(setting=f"{at}.source", tagged=True, variables=_PDM_SCM)
+        # Below the folder of the packages, which may be `src` unsaid.
+        made = _text(table, "write_to", at)
+        folder = _text(_table(_table(tool, "pdm"), "build"), "package-dir", "tool.pdm.build") or "src"
+        written = (made, f"{folder}/{made}") if made else ()
+        return VersionSource(setting=f"{at}.source", tagged=True, variables=_PDM_SCM, written=written)
     if source != "file":
         problem = f"{at}.source is {source!r}, which runs code to find it" if source else f"{at} names no source"
         raise VersionSourceUnknownError(problem=problem)

@@ -49,17 +49,28 @@ class Occurrence:
         return f"{self.path}:{self.line}"
 
 
-def occurrences(root: Path, *, package: str, version_files: Sequence[str] = ()) -> list[Occurrence]:
+def occurrences(
+    root: Path,
+    *,
+    package: str,
+    version_files: Sequence[str] = (),
+    origin: Sequence[Occurrence] = (),
+    written: Sequence[str] = (),
+) -> list[Occurrence]:
     """Every place below ``root`` where the version is written, in reading order.
 
     Looked at: ``[project]`` of pyproject.toml; ``__version__`` as a plain string in the modules customary for it,
     read and never run, of the package named ``package`` (below ``src/`` or at the root) or else of the only one
     below ``src/``; the configured ``version_files``, of any kind. A file that is not there, or not readable as
-    text, has no occurrence.
+    text, has no occurrence. ``origin`` is where the version of a project is that has it elsewhere; the files
+    ``written`` are made by the build, so that nothing in them says a version yet.
     """
-    found = list(_in_pyproject(root))
+    found = [*_in_pyproject(root), *origin]
     for path in (f"{folder}/{module}" for folder in _packages(root, package) for module in _MODULES):
-        found += _in_python(root, path, names=("__version__",))
+        if path not in written:
+            known = {(place.path, place.line) for place in found}
+            places = _in_python(root, path, names=("__version__",))
+            found += [place for place in places if (place.path, place.line) not in known]
     for path in version_files:
         if not unsafe_path(path) and path not in {place.path for place in found}:
             found += _in_python(root, path, names=_NAMES) if path.endswith(".py") else text_occurrences(root, path)
@@ -67,13 +78,19 @@ def occurrences(root: Path, *, package: str, version_files: Sequence[str] = ()) 
 
 
 def version_findings(
-    root: Path, *, version: str, package: str, version_files: Sequence[str] = (), origin: str = "pyproject.toml"
+    root: Path,
+    *,
+    version: str,
+    package: str,
+    version_files: Sequence[str] = (),
+    origin: str = "pyproject.toml",
+    written: Sequence[str] = (),
 ) -> list[Finding]:
     """Every place where another version is written, and every configured file that names none.
 
-    ``origin`` is where ``version`` comes from, as messages name it.
+    ``origin`` names where ``version`` comes from; ``written`` as for ``occurrences``.
     """
-    places = occurrences(root, package=package, version_files=version_files)
+    places = occurrences(root, package=package, version_files=version_files, written=written)
     findings = [
         Finding(
             code="version-differs",
