@@ -106,7 +106,6 @@ def tree_findings(context: Context, tree: Path) -> list[Finding]:
             version_files=files,
             origin=project.version_place,
             written=project.version_source.written,
-            written=project.version_source.written,
         ),
         *changelog_findings(tree, version=project.version),
     ]
