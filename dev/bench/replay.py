@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import shlex
 import shutil
 import sys
@@ -138,6 +137,8 @@ class Recorded:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
+        import resource  # not there on Windows, where the rest of this module is only read
+
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         opened = open_rehearsal(
             project, root, source=None, keep_world=True, environ=self.project.environ, faults=(), run="bare"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from e2e.projects import SUITE, Ran, git
 
+from hephaestus.nox import session as nox_session
 from hephaestus.release.directory import STAGES
 
 Nox = Callable[..., Ran]
@@ -218,3 +219,23 @@ def test_this_projects_noxfile_starts_in_every_form(form: str, tmp_path: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
     listed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("- ", "* "))]
     assert set(listed) >= {*STAGES, "release", "tests"}
+
+
+@pytest.mark.parametrize(("platform", "left"), [("linux", False), ("win32", True)])
+def test_what_killed_runs_left_goes_but_nobody_is_interrupted_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, left: bool
+) -> None:
+    """Signal 0 asks whether a process is there; on Windows it is CTRL+C, so there nobody is asked."""
+    asked: list[int] = []
+
+    def ask(pid: int, number: int) -> None:
+        asked.append(number)
+        raise ProcessLookupError
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("os.kill", ask)
+    monkeypatch.setattr("sys.platform", platform)
+    (tmp_path / "hephaestus-4000000-build-x").mkdir()
+    nox_session._sweep()
+    assert (tmp_path / "hephaestus-4000000-build-x").exists() is left
+    assert asked == ([] if left else [0])

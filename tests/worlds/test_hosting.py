@@ -264,6 +264,26 @@ def test_a_failure_after_detaching_is_shown_too(tmp_path: Path, start: Hosts) ->
     assert not (state / "host.json").exists()
 
 
+def test_where_no_process_forks_the_host_is_started_apart(
+    tmp_path: Path, start: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows' way: the starter waits for the word and leaves; a host that ends, or hangs, is said all the same."""
+    monkeypatch.setattr(hosting, "_FORKS", False)
+    host = start(tmp_path / "state")
+    assert host.living()
+    host.shut_down()
+    assert until(lambda: not alive(host.pid))
+    (tmp_path / "damaged/index/pypi").mkdir(parents=True)
+    (tmp_path / "damaged/index/pypi/state.json").write_text("{damaged")
+    with pytest.raises(HostNotStartedError, match="exit code 1"):
+        start(tmp_path / "damaged")
+    hangs = tmp_path / "python"
+    hangs.write_text("#!/bin/sh\nexec sleep 60\n")
+    hangs.chmod(0o700)
+    with pytest.raises(HostNotStartedError, match="not ready within 0 s"):
+        start(tmp_path / "hanging", python=lambda: hangs, start_seconds=0.2)
+
+
 def test_a_state_folder_that_cannot_be_made_is_said(tmp_path: Path, start: Hosts) -> None:
     """A file where the state folder should be is a clear failure."""
     (tmp_path / "state").write_text("")

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -145,7 +146,7 @@ class WheelhouseCache:
         with storage_failures(self.folder):
             folder.mkdir(mode=0o700, exist_ok=True)
             told = folder.lstat()
-            alone = os.name != "posix" or (told.st_uid == os.geteuid() and not told.st_mode & 0o077)
+            alone = sys.platform == "win32" or (told.st_uid == os.geteuid() and not told.st_mode & 0o077)
             if not sha256 or not stat.S_ISDIR(told.st_mode) or not alone:
                 return None
             rest = Rest(path=folder / f"{sha256}.part")
@@ -235,7 +236,7 @@ class WheelhouseCache:
 def _borrow(path: Path, own: Path) -> None:
     """Have a file under a second name that is ours alone: a link where nobody else can write to it, else a copy."""
     told = path.lstat()
-    if os.name == "posix" and told.st_uid == os.geteuid() and not told.st_mode & 0o022:
+    if sys.platform != "win32" and told.st_uid == os.geteuid() and not told.st_mode & 0o022:
         with contextlib.suppress(OSError):  # a file system without links
             os.link(path, own, follow_symlinks=False)
             return

@@ -252,11 +252,15 @@ def _work_folder(stage: str) -> Path:
 
 
 def _sweep() -> None:
-    """Remove what killed runs of this user left in the temporary folder."""
-    for folder in Path(tempfile.gettempdir()).glob("hephaestus-*-*"):
-        pid = folder.name.split("-")[1]
-        if pid.isdecimal() and not _alive(int(pid)) and _ours(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+    """Remove what killed runs of this user left in the temporary folder.
+
+    Not on Windows: signal 0, which asks whether a process is there, is CTRL+C for it and its group.
+    """
+    if sys.platform != "win32":
+        for folder in Path(tempfile.gettempdir()).glob("hephaestus-*-*"):
+            pid = folder.name.split("-")[1]
+            if pid.isdecimal() and not _alive(int(pid)) and _ours(folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ours(folder: Path) -> bool:

@@ -50,4 +50,4 @@ def boundary(name: str) -> None:
             with fault.trace.open("a", encoding="utf-8") as stream:
                 stream.write(f"{_State.passed} {name}\n")
         if fault.kill_at == _State.passed:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +155,7 @@ class Repository:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a git and what it started; politely first, so that it takes its locks away."""
     for signum in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-        if os.name == "posix":
+        if sys.platform != "win32":
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signum)
         else:

@@ -276,10 +276,11 @@ def _options(arguments: Sequence[str]) -> _Options:
 
 
 def _detach() -> bool:
-    """Leave the starter's session and process; True in the process that goes on."""
-    if os.fork():
-        return False
-    os.setsid()
+    """Leave the starter's session and process; True in the process that goes on. On Windows the starter sees to it."""
+    if sys.platform != "win32":
+        if os.fork():
+            return False
+        os.setsid()
     return True
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
 import subprocess
+import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +37,8 @@ __all__ = [
 START_SECONDS = 60.0
 _ANSWER_SECONDS = 10.0
 _LOG_LINES = 12
+#: Whether a process here can leave its starter by itself; on Windows none can.
+_FORKS = hasattr(os, "fork")
 
 
 class HostNotStartedError(ReleaseError):
@@ -276,17 +281,13 @@ def _started(
     with log.open("wb") as stream:
         boundary("child start standins")
         try:
-            # Ends when the host has let go of its standard output: it is ready, or it has ended.
-            starter = subprocess.run(
+            said, ended = (_detaching if _FORKS else _detached)(
                 [*command, "--idle-seconds", str(idle_seconds)],
+                seconds=seconds,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
                 stderr=stream,
                 env=isolated(environ, home=state / "home" / "standins"),
                 cwd=state,
-                timeout=seconds,
-                start_new_session=True,
-                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise HostNotStartedError(problem=f"not ready within {seconds:.0f} s", log=log) from error
@@ -294,7 +295,38 @@ def _started(
             raise HostNotStartedError(problem=f"{python}: {error.strerror or error}", log=log) from error
     boundary("child end standins")
     host = living_host(state)
-    if b"ready" not in starter.stdout or host is None:
-        code_shown = f" (exit code {starter.returncode})" if starter.returncode else ""
+    if b"ready" not in said or host is None:
+        code_shown = f" (exit code {ended})" if ended else ""
         raise HostNotStartedError(problem=f"their process ended before it was ready{code_shown}", log=log)
     return host
+
+
+def _detaching(command: Sequence[str], *, seconds: float, **streams: Any) -> tuple[bytes, int]:
+    """Run the starter to its end: it ends when the host has let go of its standard output, ready or ended itself."""
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, timeout=seconds, start_new_session=True, check=False, **streams
+    )
+    return done.stdout, done.returncode
+
+
+def _detached(command: Sequence[str], *, seconds: float, **streams: Any) -> tuple[bytes, int]:
+    """Start the host as a process apart, and leave it when it has said that it is ready, or nothing more to come."""
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    process = subprocess.Popen([*command, "--foreground"], stdout=subprocess.PIPE, creationflags=flags, **streams)
+    said: list[bytes] = []
+    assert process.stdout is not None
+    with process.stdout as stream:
+        reader = threading.Thread(target=lambda: said.append(stream.readline()), daemon=True)
+        reader.start()
+        reader.join(seconds)
+        if reader.is_alive():
+            process.kill()
+            process.wait()
+            reader.join()
+            raise subprocess.TimeoutExpired(process.args, seconds)
+    if not said[0]:
+        return b"", process.wait(seconds)
+    process.returncode = 0  # it lives on, and nobody here waits for it
+    return said[0], 0
