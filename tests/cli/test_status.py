@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from e2e.projects import git
 from inspection.outside import TOKEN, Outside
 from report.releases import released
 from typer.testing import CliRunner
@@ -181,6 +182,27 @@ def test_an_index_that_cannot_be_meant(published: Outside, here: Path, words: li
     assert (code, out) == (1, "")
     assert message in err
     assert "next:" in err
+
+
+def test_a_wrong_tag_on_the_commit_is_told(rehearsed: Path) -> None:
+    """Everything is done, but a tag calls the commit another version: a warning, and taking it away comes next."""
+    git(rehearsed, "init", "-q")
+    (rehearsed / ".gitignore").write_text("/release/\n", encoding="utf-8")
+    git(rehearsed, "add", "--all")
+    git(rehearsed, "commit", "-q", "-m", "first")
+    git(rehearsed, "tag", "v1.2.3")
+    assert "warning" not in hephaestus_says("release", "status")[1]
+    git(rehearsed, "tag", "-d", "v1.2.3")
+    git(rehearsed, "tag", "v9.0")
+    code, out, err = hephaestus_says("release", "status")
+    assert (code, err) == (0, "")
+    assert "warning: v9.0: is at this commit, but pyproject.toml says 1.2.3 -> " in out
+    assert "next: set project.version to 9.0 and tag that commit, or take the tag away" in out
+    assert "nothing is left to do" not in out
+    told = json.loads(hephaestus_says("release", "status", "--json")[1])
+    assert (len(told["warnings"]), told["next"][:11]) == (1, "set project")
+    (rehearsed / "more.txt").write_text("on the way to the next version\n", encoding="utf-8")
+    assert "warning" not in hephaestus_says("release", "status")[1]
 
 
 def test_a_project_without_a_repository_is_told_so(published: Outside, here: Path) -> None:

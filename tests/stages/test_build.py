@@ -351,6 +351,25 @@ class TestGates:
             build(root, policy=policy)
         assert codes(error) == ["tag-differs"]
 
+    def test_wrong_tag_put_on_later_is_noticed(
+        self, build: Callable[..., Outcome], commit: Commit, tiny: Files
+    ) -> None:
+        """A finished build is skipped under the right tag and refused under another; its receipt and files stay."""
+        root = commit(tiny)
+        build(root)
+        git(root, "tag", "v1.2.3")
+        assert build(root).state == "skipped"
+        git(root, "tag", "v1.3.0")
+        assert build(root).state == "skipped", "the right one is there too"
+        git(root, "tag", "-d", "v1.2.3")
+        before = snapshot(release(root))
+        with pytest.raises(GateRefused, match="is at this commit, but pyproject") as error:
+            build(root)
+        assert codes(error) == ["tag-differs"]
+        assert snapshot(release(root)) == before
+        git(root, "tag", "-d", "v1.3.0")
+        assert build(root).state == "skipped"
+
     def test_edits_on_top_of_another_tag_may_be_rehearsed(
         self, build: Callable[..., Outcome], commit: Commit, tiny: Files
     ) -> None:

@@ -36,6 +36,7 @@ def status(
     from hephaestus.inspection import places as known
     from hephaestus.inspection.manifest import expected_here
     from hephaestus.inspection.standing import ask
+    from hephaestus.inspection.tags import contradicting_tags
     from hephaestus.inspection.way_on import next_step
     from hephaestus.release.project import read_project
     from hephaestus.release.root import ReleaseRoot
@@ -62,6 +63,10 @@ def status(
             expected = expected_here(directory, tag=project.tag, world=target.label if target is not None else "")
             asked = ask(project, places, expected, now=datetime.now(UTC))
     way_on = "" if asked is None else next_step(project, asked, unfinished=unfinished(told))
+    wrong = contradicting_tags(project)
+    told["warnings"] = [finding.line() for finding in wrong]
+    if wrong:
+        told["next"] = way_on = wrong[0].remedy
     if as_json:
         more = {"asked": services_data(asked), "next": way_on or told["next"]} if asked else {"asked": None}
         say(json.dumps({**told, **more}, indent=1))
@@ -71,6 +76,8 @@ def status(
         say(f"\n{name}: no receipts here, its stages ran elsewhere or not yet\n")
     else:
         say(render(told, with_next=asked is None))
+    for line in told["warnings"]:
+        say(f"  warning: {line}\n")
     if asked is None:
         say(f"  {_unasked(offline=offline)}\n")
     else:

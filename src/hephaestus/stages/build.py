@@ -127,6 +127,11 @@ class BuildStage(Stage):
             *sealing_findings(context, inquire(context, ask=self._ask)),
         ]
 
+    def confirm(self, context: Context) -> str:
+        """A tag put on the commit since says that it is another version: the gates say so again."""
+        wrong = commit_tag_findings(context, context.source) if context.source is not None else []
+        return f"{', '.join(finding.subject for finding in wrong)}: looking at the tags again" if wrong else ""
+
     def act(self, context: Context, staging: Staging) -> Evidence:
         """Build, build again, compare, hold against the seals, and only then put the files out."""
         source = context.source

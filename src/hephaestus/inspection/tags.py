@@ -1,0 +1,25 @@
+"""Tags on the commit that is checked out, held against the version that would be released from it."""
+
+from __future__ import annotations
+
+from hephaestus.release.errors import Finding
+from hephaestus.release.project import Project
+from hephaestus.release.source import SourceError, read_source
+from hephaestus.release.versions import tag_findings
+
+__all__ = ["contradicting_tags"]
+
+
+def contradicting_tags(project: Project) -> list[Finding]:
+    """Tags on this commit that call it another version, or this one by another name; build refuses them.
+
+    None where git cannot tell, or where edits on top of the commit are on their way to the next version.
+    """
+    try:
+        source = read_source(project.root)
+    except SourceError:
+        return []
+    tags = () if source.dirty else source.tags
+    return tag_findings(
+        version=project.version, tags=tags, commit=source.commit, required=False, prefix=project.config.tag_prefix
+    )
