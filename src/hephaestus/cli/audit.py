@@ -52,7 +52,7 @@ def audit(
 
     with refusing():
         accepted = [version_given(one) for one in accept or ()]
-        project = read_project(Path.cwd())
+        project = read_project(Path.cwd(), newest=True)
         names = index or ()
         places = look_at(project, rehearsal=rehearsed, environ=os.environ, names=names)
         indexes = indexes_named(names, places, configured=list(project.config.indexes))

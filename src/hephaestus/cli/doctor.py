@@ -36,7 +36,7 @@ def doctor(
     from hephaestus.worlds.addresses import read_addresses
 
     with refusing():
-        project = read_project(Path.cwd())
+        project = read_project(Path.cwd(), newest=True)
         case = Case(
             project=project,
             repository=repository or project.repository,

@@ -48,7 +48,7 @@ def metrics(
     with refusing():
         if plot is not None:
             _writable(plot)
-        project = name or read_project(Path.cwd()).name
+        project = name or read_project(Path.cwd(), newest=True).name
         _named(project)
         patience = Patience(connect_seconds=10.0, silence_seconds=20.0, attempts=3, budget_seconds=15.0)
         with HttpClient(user_agent=USER_AGENT, patience=patience) as http:

@@ -47,7 +47,7 @@ def notes(
     from hephaestus.release.project import read_project
 
     with refusing():
-        project = read_project(Path.cwd())
+        project = read_project(Path.cwd(), newest=bool(version))
         try:
             wanted = str(Version(version)) if version else project.version
         except InvalidVersion as error:

@@ -53,7 +53,7 @@ def plan(
     from hephaestus.report.forecast import forecast_data, render_forecast
 
     with refusing():
-        project = read_project(Path.cwd())
+        project = read_project(Path.cwd(), tag="" if published else tag)
         root = ReleaseRoot(path=project.root / project.config.directory, rehearsal=not published)
         source: Source | None = None
         unsourced = ""

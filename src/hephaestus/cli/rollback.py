@@ -62,7 +62,7 @@ def rollback(
 
     with refusing():
         wanted = version_given(version)
-        project = read_project(Path.cwd())
+        project = read_project(Path.cwd(), newest=True)
         names = index or ()
         places = look_at(project, rehearsal=rehearsed, environ=os.environ, names=names)
         named = indexes_named(names, places, configured=list(project.config.indexes))

@@ -19,6 +19,9 @@ def status(
     index: Annotated[
         str, typer.Option("--index", metavar="NAME", help="With --publish: the release to that private index.")
     ] = "",
+    tag: Annotated[
+        str, typer.Option("--tag", metavar="TAG", help="The release's tag, where the commit does not carry it.")
+    ] = "",
     offline: Annotated[bool, typer.Option("--offline", help="Receipts only; ask nobody.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
@@ -40,11 +43,14 @@ def status(
     from hephaestus.inspection.way_on import next_step
     from hephaestus.release.project import read_project
     from hephaestus.release.root import ReleaseRoot
+    from hephaestus.release.tagged_version import TagContradictsError
     from hephaestus.report.standing import render_services, services_data
     from hephaestus.report.summary import render, summarize, unfinished
 
     with refusing():
-        project = read_project(Path.cwd())
+        project = read_project(Path.cwd(), tag=tag)
+        if tag and tag != project.tag:
+            raise TagContradictsError(given=tag, tag=project.tag)
         root = ReleaseRoot(path=project.root / project.config.directory, rehearsal=not published)
         directory = root.directory(project.version)
         target = release_target(project, directory, index=index, published=published, environ=os.environ)

@@ -56,7 +56,9 @@ def machine_lines(case: Case) -> Iterator[Line]:
             "tag",
             "git tag",
             "what is released is the commit of the tag; its name is `v` and the version",
-            f"check the tag out (`git switch --detach {case.project.tag}`), or raise the version",
+            "make it: nox -s bump -- minor (or patch ...), or check out the commit of a release"
+            if case.project.version_source.tagged
+            else f"check the tag out (`git switch --detach {case.project.tag}`), or raise the version",
             _tag,
         ),
         (
@@ -147,6 +149,9 @@ def _tag(check: Check, case: Case) -> Line:
     if head is None:
         return check.failed("there is no commit")
     there = commit_of(root, f"refs/tags/{tag}")
+    if case.project.version_source.tagged and there != head:
+        newest = f"the newest, {tag}, is {there[:12]}" if there is not None else "there is none yet"
+        return check.failed(f"HEAD ({head[:12]}) has no tag of a release, which gives the version; {newest}")
     if there is None:
         return check.passed(f"{tag} does not exist yet; HEAD is {head[:12]}")
     return check.judged(f"{tag} is {there[:12]}, HEAD is {head[:12]}", good=there == head)
