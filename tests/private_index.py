@@ -57,6 +57,8 @@ class PrivateIndex:
                 return Response(status=self.denied, body=b"<html>no</html>", headers={"Content-Type": "text/html"})
             inside = {**request.headers, "authorization": self._inside}
             return self.index.handle(replace(request, path="/legacy/", headers=inside))
+        if request.path == "/simple/":
+            return Response(body=b"<!DOCTYPE html>\n", headers={"Content-Type": "text/html"})
         if request.path.startswith("/simple/") and not self.json:
             return self._page(request)
         return self.index.handle(request)

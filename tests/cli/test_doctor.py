@@ -59,6 +59,28 @@ def test_a_sound_project_ends_well(here: Clinic) -> None:
     assert "/manage/project/tiny-thing/settings/publishing/" in out
 
 
+def test_a_private_index_alone(here: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--index looks at this machine and that index; an unknown one and --mint with it are refused; no token shows."""
+    token = "correct-horse-battery-9"
+    monkeypatch.setenv("COMPANY_TOKEN", token)
+    with (here.root / "pyproject.toml").open("a", encoding="utf-8") as stream:
+        stream.write(
+            f'[tool.hephaestus.release.indexes.internal]\nupload-url = "{here.listeners["pypi"].url}/x/{token}"\n'
+            f'simple-url = "{here.listeners["pypi"].url}/simple"\ntoken-variable = "COMPANY_TOKEN"\n'
+        )
+    _, out, err = doctor("--index", "internal")
+    assert "private index internal" in out
+    assert "Test PyPI" not in out
+    assert token not in out + err
+    for words, message in (
+        (["--index", "nope"], "no such index"),
+        (["--index", "internal", "--mint"], "none is minted"),
+    ):
+        code, out, err = doctor(*words)
+        assert (code, out) == (1, "")
+        assert message in err
+
+
 def test_one_failure_ends_badly(here: Clinic) -> None:
     """A missing setting is exit code 1, with why, what to set, and the page to set it on."""
     here.github.set_immutable_releases(False)

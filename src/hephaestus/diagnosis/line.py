@@ -75,6 +75,11 @@ class Check:
         """UNKNOWN, and why nobody could tell."""
         return self.line(Verdict.UNKNOWN, seen, remedy=remedy)
 
+    def line_of(self, error: ServiceError, *, failed: bool) -> Line:
+        """FAIL or UNKNOWN: what a service said instead of an answer, and what helps."""
+        verdict = Verdict.FAIL if failed else Verdict.UNKNOWN
+        return self.line(verdict, error.what, remedy=f"{self.remedy} ({error.next_step})")
+
     def judged(self, seen: str, *, good: bool) -> Line:
         """PASS or FAIL."""
         return self.passed(seen) if good else self.failed(seen)
@@ -92,7 +97,7 @@ class Question:
         try:
             return self.answer(self.check)
         except ServiceError as error:
-            return self.check.unknown(error.what, remedy=f"{self.check.remedy} ({error.next_step})")
+            return self.check.line_of(error, failed=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -173,12 +173,15 @@ def _workflow(check: Check, case: Case) -> Line:
 def _lock(check: Check, case: Case) -> Line:
     tag = f"refs/tags/{case.project.tag}"
     ref = tag if commit_of(case.project.root, tag) else "HEAD"
-    top = Path(git_says(case.project.root, "rev-parse", "--show-toplevel") or case.project.root)
-    text = git_says(top, "cat-file", "blob", f"{ref}:.github/workflows/{case.workflow}")
+    root = case.project.root
+    text = git_says(root, "cat-file", "blob", f"{ref}:.github/workflows/{case.workflow}")
     if text is None:
         return check.unknown("the workflow is not committed")
     named = sorted(set(_REQUIREMENTS.findall(text)))
-    missing = [path for path in named if git_says(top, "cat-file", "-e", f"{ref}:{path}") is None]
+    # A package in a folder has its commands run there; git takes what begins with a dot from the folder it is asked in.
+    here = (git_says(root, "rev-parse", "--show-prefix") or "").rstrip("/")
+    at = "./" if here and f"working-directory: {here}\n" in text else ""
+    missing = [path for path in named if git_says(root, "cat-file", "-e", f"{ref}:{at}{path}") is None]
     if missing:
         return check.failed(f"{', '.join(missing)} is not in {ref}")
     return check.passed(f"{', '.join(named)} is committed" if named else "the workflow names none")
@@ -198,8 +201,11 @@ def _signing(check: Check, case: Case) -> Line:
 
 
 def _credentials(check: Check, case: Case) -> Line:
+    # The token of a private index stands in the very variable that the configuration names for it.
+    meant = {index.token_variable for index in case.project.config.indexes.values()}
+    environ = {name: value for name, value in case.environ.items() if name not in meant}
     try:
-        found = list(stored_credentials(case.environ, case.home))
+        found = list(stored_credentials(environ, case.home))
     except StoredUnreadable as error:
         return check.unknown(f"{error.path} cannot be read")
     return check.judged(", ".join(found) if found else "none found", good=not found)

@@ -16,6 +16,7 @@ from packaging.version import Version
 from hephaestus.services.address import Address
 from hephaestus.services.errors import (
     AnswerInvalid,
+    AnswerTooLarge,
     RateLimited,
     RedirectRefused,
     ServiceDown,
@@ -125,6 +126,23 @@ class IndexClient:
         if project.name != canonicalize_name(name):
             raise AnswerInvalid(url=answer.url, defect=f"it is about {project.name!r}, not {name!r}")
         return project
+
+    def listing(self) -> bool:
+        """Whether there is a list of projects at the root of the pages, as PEP 503 asks for; it is not read."""
+        url = f"{self._simple}/"
+        accept = _SIMPLE_OR_HTML if self._html else _SIMPLE
+        try:
+            answer = self._http.request(
+                "GET",
+                url,
+                headers=self._headers(url, accept=accept),
+                expect=(200, 404),
+                redirects=Redirects.SAME_ORIGIN,
+                limit=1 << 20,
+            )
+        except AnswerTooLarge:
+            return True
+        return answer.status == 200
 
     def _page(self, url: str, name: str) -> Answer | None:
         """The answer for a project's page; None where the index sends us to another one's page of the project."""
