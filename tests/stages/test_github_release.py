@@ -102,6 +102,20 @@ def test_the_tagged_commit_may_change_a_workflow(scene: Scene) -> None:
     assert not release.draft
 
 
+@pytest.mark.parametrize(("tag", "latest"), [("v9.0.0", "v9.0.0"), ("v1.2.2", TAG), ("nightly", TAG)])
+def test_a_release_of_an_older_line_is_not_the_latest(scene: Scene, tag: str, latest: str) -> None:
+    """What installs "the latest" must not go back from 9.0.0 to 1.2.3 because that was published last."""
+    complete(scene)
+    scene.standins.github.push_tag(tag, scene.standins.github._store.repository.tags[TAG]["commit"])
+    with HttpClient(user_agent="tests") as http:
+        client = client_of(scene, http)
+        client.publish(client.create_draft(tag=tag, name=tag, notes="x", prerelease=False), prerelease=False)
+        scene.run(GitHubReleaseStage())
+        found = client.latest_release()
+    assert found is not None
+    assert found.tag == latest
+
+
 def test_a_draft_waits_for_pypi_and_is_published_later(scene: Scene) -> None:
     """Without PyPI it stays a draft with all assets and says why; with PyPI the same command publishes."""
     scene.publish("testpypi")

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from packaging.version import Version
+
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, ReleaseError
 from hephaestus.release.manifest import digest_of
+from hephaestus.release.tags import meant_by_tag
+from hephaestus.services.github import GitHubClient
 from hephaestus.services.releases import Release
 from hephaestus.stages.indexes import http_client
 from hephaestus.stages.notes import release_notes
@@ -142,11 +146,8 @@ class GitHubReleaseStage(Stage):
             if not report.complete:
                 lacking = [*lacking, *(f"asset {name} is not there as sent" for name in report.missing)]
             if not lacking:
-                # "Latest" is one release of the whole repository: a package of several does not claim it.
                 release = client.publish(
-                    release,
-                    prerelease=context.project.prerelease,
-                    latest=not context.project.config.tag_prefix,
+                    release, prerelease=context.project.prerelease, latest=_is_latest(context, client)
                 )
         return Evidence(data=self._evidence(context, release, expected, lacking))
 
@@ -179,3 +180,15 @@ class GitHubReleaseStage(Stage):
             "assets": assets,
             "promoted": promoted(context),
         }
+
+
+def _is_latest(context: Context, client: GitHubClient) -> bool:
+    """Whether this release becomes the one that GitHub calls latest: not while a newer version is that.
+
+    It is one of the whole repository: a package of several does not claim it.
+    """
+    if context.project.config.tag_prefix:
+        return False
+    now = client.latest_release()
+    version = meant_by_tag(now.tag) if now is not None else None
+    return version is None or version <= Version(context.project.version)
