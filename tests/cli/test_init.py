@@ -182,13 +182,23 @@ def test_a_project_that_cannot_be_released_is_told_so(root: Path, text: str | No
     assert not (root / "noxfile.py").exists()
 
 
-def test_a_folder_of_a_repository_is_no_place_for_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A workflow below the top would never run: refused, and nothing is written."""
-    folder = root / "packages" / "tiny"
+def test_a_package_in_a_folder_of_its_repository(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files beside it, its workflow and the lock at the top; the lock's command goes there; again: nothing."""
+    folder = root / "packages" / "core"
     folder.mkdir(parents=True)
     (root / "pyproject.toml").rename(folder / "pyproject.toml")
     monkeypatch.chdir(folder)
+    code, output, errors = ran()
+    assert (code, errors) == (0, "")
+    assert sorted(files(root)) == sorted(
+        [".github/release.in", ".github/workflows/publish-core.yml"]
+        + [f"packages/core/{name}" for name in (".gitignore", "noxfile.py", "pyproject.toml")]
+    )
+    assert "new              .github/workflows/publish-core.yml" in output
+    assert "\n  cd ../.. && uv pip compile" in output
+    assert ran()[1].count("as it should be") == 5
+    (root / ".github/workflows/publish-core.yml").write_text("name: mine\n")
     code, _, errors = ran()
     assert code == 1
-    assert "packages/tiny/" in errors
-    assert list(files(root)) == ["packages/tiny/pyproject.toml"]
+    assert "hephaestus init --force .github/workflows/publish-core.yml" in errors
+    assert ran("--force", ".github/workflows/publish-core.yml")[0] == 0

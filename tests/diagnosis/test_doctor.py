@@ -348,6 +348,25 @@ def test_the_lock_of_the_jobs(clinic: Clinic) -> None:
     assert (line.verdict, line.seen) == (Verdict.PASS, ".github/release.txt is committed")
 
 
+def test_the_lock_of_a_package_in_a_folder(clinic: Clinic) -> None:
+    """A workflow that runs in the package's folder names the lock from there: the one at the top counts."""
+    folder = clinic.root / "packages" / "tiny"
+    folder.mkdir(parents=True)
+    clinic.git("mv", "pyproject.toml", "packages/tiny/pyproject.toml")
+    text = (
+        "defaults:\n  run:\n    working-directory: packages/tiny\nrun: |\n  pip install -r ../../.github/release.txt\n"
+    )
+    (clinic.root / ".github" / "workflows" / WORKFLOW).write_text(text, "utf-8")
+    clinic.git("commit", "-q", "-a", "-m", "a package in a folder")
+    top, clinic.root = clinic.root, folder
+    assert clinic.line("workflow-lock").verdict is Verdict.FAIL
+    (top / ".github" / "release.txt").write_text("tiny==1\n", "utf-8")
+    clinic.git("add", ":/")
+    clinic.git("commit", "-q", "-m", "lock")
+    assert clinic.line("workflow-lock").verdict is Verdict.PASS
+    assert clinic.line("workflow-file").verdict is Verdict.PASS
+
+
 def test_no_git_repository(clinic: Clinic) -> None:
     """A folder without a repository: the lines about git FAIL, the rest is judged."""
     (clinic.root / ".git").rename(clinic.root / "elsewhere")

@@ -25,9 +25,17 @@ def template() -> str:
     for own, word in {
         "IAmJonoBo/Hephaestus": "@REPOSITORY@",
         "hephaestus-toolkit": "@PROJECT@",
-        "dev/release.txt": "@LOCK@",
+        "dev/release.txt": "@UP@@LOCK@",
         "(docs/stages.md)": "(the suite's docs/stages.md)",
+        "name: Publish\n": "name: @NAME@\n",
+        'tags: ["v[0-9]*"]': 'tags: ["@PREFIX@v[0-9]*"]',
+        "group: publish-pypi": "group: @GROUP@",
+        "path: release/": "path: @DIRECTORY@/",
+        "\njobs:\n": "@DEFAULTS@\njobs:\n",
+        # It has no checkout, and so no folder of a package to run in.
+        "      - name: Every job has ended well\n": "      - name: Every job has ended well\n@AT_THE_TOP@",
     }.items():
+        assert own in rest, own
         rest = rest.replace(own, word)
     return _HEADER + rest
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from release.starter_template import OWN, TEMPLATE, template
+from ruamel.yaml import YAML
 
 from hephaestus.release.project import read_project
 from hephaestus.release.starter import Proposal, StarterError, proposals
@@ -23,6 +24,16 @@ def proposed(root: Path, **files: str) -> dict[str, Proposal]:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(text.encode("utf-8", "surrogateescape"))
     found = proposals(read_project(root), repository="o/tiny", suite="0.3.0")
+    return {proposal.path: proposal for proposal in found}
+
+
+def packaged(top: Path, folder: str = "packages/core", **files: str) -> dict[str, Proposal]:
+    """What is proposed for a project of these files in a folder of a repository."""
+    root = top / folder
+    for name, text in {"pyproject.toml": PYPROJECT, **files}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    found = proposals(read_project(root), repository="o/tiny", suite="0.3.0", top=top)
     return {proposal.path: proposal for proposal in found}
 
 
@@ -139,6 +150,90 @@ def test_settings_that_exist_are_kept(tmp_path: Path) -> None:
     assert found["pyproject.toml"].same
     assert ".github/workflows/ship.yml" in found
     assert "/out/" in found[".gitignore"].after
+
+
+def test_a_package_in_a_folder_gets_tags_and_a_workflow_of_its_own(tmp_path: Path) -> None:
+    """Its own files go into its folder, workflow and lock to the top, where GitHub and every package find them."""
+    found = packaged(tmp_path)
+    assert list(found) == [
+        "packages/core/noxfile.py", "packages/core/pyproject.toml", "packages/core/.gitignore",
+        ".github/workflows/publish-core.yml", ".github/release.in",
+    ]  # fmt: skip
+    written = tomllib.loads(found["packages/core/pyproject.toml"].after)["tool"]["hephaestus"]["release"]
+    assert written == {"repository": "o/tiny", "tag-prefix": "core-", "workflow": "publish-core.yml"}
+    assert found["packages/core/.gitignore"].after.startswith("/release/\n")
+    text = found[".github/workflows/publish-core.yml"].after
+    assert "@" not in text.replace("actions/checkout@", "").replace("-artifact@", "")
+    workflow = YAML(typ="safe").load(text)
+    assert workflow["name"] == "Publish tiny-thing"
+    assert workflow["on"]["push"]["tags"] == ["core-v[0-9]*"]
+    assert workflow["concurrency"]["group"] == "publish-core"
+    assert workflow["defaults"] == {"run": {"working-directory": "packages/core"}}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    paths = {step["with"]["path"] for step in steps if "path" in step.get("with", {})}
+    assert paths == {"packages/core/release/"}
+    installs = {step["run"].rpartition(" ")[2] for step in steps if "pip install" in step.get("run", "")}
+    assert installs == {"../../.github/release.txt"}
+    # A job without a checkout has no such folder to run in.
+    bare = [
+        job for job in workflow["jobs"].values() if not any("checkout" in step.get("uses", "") for step in job["steps"])
+    ]
+    assert [step["working-directory"] for job in bare for step in job["steps"]] == ["."]
+
+
+def test_both_packages_of_a_repository_share_nothing_but_the_lock(tmp_path: Path) -> None:
+    """What is written for the second one changes no file of the first; written once, nothing is proposed again."""
+    first = packaged(tmp_path)
+    for path, proposal in first.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(proposal.after, encoding="utf-8")
+    second = packaged(tmp_path, "packages/cli")
+    assert {path for path in second if path in first} == {".github/release.in"}
+    assert second[".github/release.in"].same
+    assert 'tags: ["cli-v[0-9]*"]' in second[".github/workflows/publish-cli.yml"].after
+    again = packaged(tmp_path, **{"pyproject.toml": first["packages/core/pyproject.toml"].after})
+    assert all(proposal.same for proposal in again.values())
+
+
+def test_the_only_package_may_be_in_a_folder(tmp_path: Path) -> None:
+    """Settings that are there say what it is: without a prefix its tags are `v*`, as ever."""
+    found = packaged(tmp_path, "python", **{"pyproject.toml": PYPROJECT + "[tool.hephaestus.release]\n"})
+    assert found["python/pyproject.toml"].same
+    text = found[".github/workflows/publish-pypi.yml"].after
+    assert 'tags: ["v[0-9]*"]' in text
+    assert "working-directory: python\n" in text
+    assert "-r ../.github/release.txt" in text
+
+
+@pytest.mark.parametrize(
+    ("folder", "prefix"),
+    [("viewer", "Tiny_Thing-"), ("v2", "Tiny_Thing-"), ("_private", "Tiny_Thing-"), ("my.core", "my.core-")],
+)
+def test_a_folder_whose_name_begins_no_tag(tmp_path: Path, folder: str, prefix: str) -> None:
+    """A name that would be matched by `v*`, or that no tag begins with, gives way to the project's."""
+    written = tomllib.loads(packaged(tmp_path, folder)[f"{folder}/pyproject.toml"].after)
+    assert written["tool"]["hephaestus"]["release"]["tag-prefix"] == prefix
+
+
+def test_a_folder_that_a_workflow_cannot_name_is_refused(tmp_path: Path) -> None:
+    """A space, or what a pattern gives a meaning to, would lead artifacts elsewhere."""
+    for folder in ("my core", "core[1]"):
+        with pytest.raises(StarterError, match="cannot name the folder"):
+            packaged(tmp_path, folder)
+
+
+def test_names_that_begin_no_tag_at_all_are_refused(tmp_path: Path) -> None:
+    """Neither folder nor project gives a prefix: the person is asked for one."""
+    with pytest.raises(StarterError, match="cannot begin with `viewer-`") as raised:
+        packaged(tmp_path, "viewer", **{"pyproject.toml": PYPROJECT.replace("Tiny_Thing", "vtk-tools")})
+    assert "tag-prefix" in raised.value.next_step
+
+
+def test_the_workflow_hands_over_the_folder_that_is_configured(tmp_path: Path) -> None:
+    """Another release folder is in every artifact step."""
+    text = PYPROJECT + '[tool.hephaestus.release]\ndirectory = "out/releases"\n'
+    workflow = proposed(tmp_path, **{"pyproject.toml": text})[".github/workflows/publish-pypi.yml"].after
+    assert workflow.count("path: out/releases/\n") == TEMPLATE.read_text(encoding="utf-8").count("path: ")
 
 
 @settings(max_examples=50)

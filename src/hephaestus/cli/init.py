@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,17 +26,6 @@ class RepositoryUnknownError(ReleaseError):
             what=f"the project's repository on GitHub is not known: {problem}",
             why="it is part of the identity under which a release is signed and uploaded",
             next_step="hephaestus init --repository OWNER/NAME",
-        )
-
-
-class NotAtTopError(ReleaseError):
-    """Raised in a folder of a repository: GitHub reads workflows at the top only."""
-
-    def __init__(self, *, prefix: str) -> None:
-        super().__init__(
-            what=f"this is the folder {prefix} of its repository; nothing was written",
-            why="GitHub reads workflows at the top of a repository only, and this one would build the project there",
-            next_step="a project in a folder is set up by hand: release_sessions() in its noxfile works as anywhere",
         )
 
 
@@ -83,10 +73,10 @@ def init(
     with refusing():
         root = Path.cwd()
         project = read_project(root, newest=True)
-        if prefix := git_says(root, "rev-parse", "--show-prefix"):
-            raise NotAtTopError(prefix=prefix)
+        # GitHub reads workflows at the top of a repository only, wherever in it the package is.
+        top = Path(git_says(root, "rev-parse", "--show-toplevel") or root)
         where = _repository(project, repository)
-        found = proposals(project, repository=where, suite=__version__)
+        found = proposals(project, repository=where, suite=__version__, top=top)
         if unknown := [path for path in force or () if path not in {proposal.path for proposal in found}]:
             raise NothingToForceError(path=unknown[0], known=[proposal.path for proposal in found])
         decided = [(one, not one.same and (one.safe or one.path in (force or ()))) for one in found]
@@ -99,7 +89,7 @@ def init(
         # All files before the first word: a reader that closes the pipe (`| head`) must not leave half of them.
         for proposal, writes in decided:
             if writes and not dry_run:
-                write_bytes(root / proposal.path, proposal.after.encode())
+                write_bytes(top / proposal.path, proposal.after.encode())
         tagged = project.version_source.tagged
         shown = project.name if tagged else f"{project.name} {project.version}"
         typer.echo(f"{shown}, {project.backend}, github.com/{where}")
@@ -113,8 +103,9 @@ def init(
             raise LeftAsTheyAreError(paths=left)
     if dry_run:
         typer.echo("nothing was written: --dry-run; next: hephaestus init")
-    elif not (root / LOCK).is_file():
-        typer.echo(f"next, to lock the suite and all it needs for the workflow's jobs:\n  {LOCK_COMMAND}")
+    elif not (top / LOCK).is_file():
+        there = "" if root.samefile(top) else f"cd {os.path.relpath(top)} && "
+        typer.echo(f"next, to lock the suite and all it needs for the workflow's jobs:\n  {there}{LOCK_COMMAND}")
     else:
         typer.echo("next: commit these files, then rehearse: nox -s release")
 

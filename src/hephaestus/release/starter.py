@@ -11,17 +11,20 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from hephaestus.release.config import Config
 from hephaestus.release.directory import STAGES
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.project import Project
+from hephaestus.release.tags import prefix_problem
 
 __all__ = ["LOCK", "LOCK_COMMAND", "Proposal", "StarterError", "proposals"]
 
-#: Where an adopter's lock of the suite lies, and what it is made from.
+#: Where an adopter's lock of the suite lies, one for all packages of a repository, and what it is made from.
 LOCK = ".github/release.txt"
 _LOCKED = ".github/release.in"
 
@@ -30,6 +33,9 @@ LOCK_COMMAND = (
     "uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: "
     f"{_LOCKED} --output-file {LOCK}"
 )
+
+#: What can stand in a workflow as it is: in YAML, and in the patterns that artifacts are found by.
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]*\Z")
 
 _TEMPLATE = Path(__file__).parent / "templates" / "publish-pypi.yml"
 
@@ -54,7 +60,10 @@ class StarterError(ReleaseError):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """One file as it is (None: it is not there) and as it should be; ``adds`` when only lines are added to it."""
+    """One file as it is (None: it is not there) and as it should be; ``adds`` when only lines are added to it.
+
+    ``path`` is below the top of the repository.
+    """
 
     path: str
     before: str | None
@@ -82,29 +91,78 @@ class Proposal:
         return "\n".join(difflib.unified_diff(old, new, self.path, self.path, n=2, lineterm=""))
 
 
-def proposals(project: Project, *, repository: str, suite: str) -> list[Proposal]:
+def proposals(project: Project, *, repository: str, suite: str, top: Path | None = None) -> list[Proposal]:
     """Every file of the project that the suite needs, in reading order; reads only. Raises StarterError.
 
-    ``repository`` is ``OWNER/NAME`` on GitHub, ``suite`` the version of this suite that is to be locked.
+    ``repository`` is ``OWNER/NAME`` on GitHub, ``suite`` the version of this suite that is to be locked. ``top``
+    is where its git repository begins: a project below that is taken for one of several, with tags and a workflow of
+    its own, unless it has settings already, which say what it is.
     """
-    workflow = _TEMPLATE.read_text(encoding="utf-8")
-    for word, value in {"@REPOSITORY@": repository, "@PROJECT@": project.normalized, "@LOCK@": LOCK}.items():
-        workflow = workflow.replace(word, value)
-    locked = f"# What every job of {project.config.workflow} installs.\nhephaestus-toolkit=={suite}\n"
-    found = [
-        _noxfile(project.root),
-        _pyproject(project.root, repository),
-        _gitignore(project),
-        _whole(project.root, f".github/workflows/{project.config.workflow}", workflow),
-    ]
-    before = _text(project.root, _LOCKED)
+    top = top or project.root
+    below = project.root.resolve().relative_to(top.resolve()).as_posix()
+    folder = "" if below == "." else f"{below}/"
+    settings = _settings(project, repository, folder)
+    config = Config.read(settings)
+    own = [_noxfile(project.root), _pyproject(project.root, settings), _gitignore(project)]
+    workflow = f".github/workflows/{config.workflow}"
+    text = _workflow(project, config, repository=repository, folder=folder)
+    locked = f"# What every job of {config.workflow} installs.\nhephaestus-toolkit=={suite}\n"
+    before = _text(top, _LOCKED)
     has_suite = before is not None and re.search(r"^hephaestus-toolkit\b", before, re.MULTILINE) is not None
-    found.append(Proposal(path=_LOCKED, before=before, after=before if before is not None and has_suite else locked))
-    return found
+    return [
+        *(replace(proposal, path=f"{folder}{proposal.path}") for proposal in own),
+        Proposal(path=workflow, before=_text(top, workflow), after=text),
+        Proposal(path=_LOCKED, before=before, after=before if before is not None and has_suite else locked),
+    ]
 
 
-def _whole(root: Path, path: str, text: str) -> Proposal:
-    return Proposal(path=path, before=_text(root, path), after=text)
+def _settings(project: Project, repository: str, folder: str) -> Mapping[str, Any]:
+    """The table of settings: as it is, or as it will be written."""
+    text = _text(project.root, "pyproject.toml") or ""
+    tool = tomllib.loads(text.replace("\r\n", "\n")).get("tool", {})
+    known = tool.get("hephaestus", {}) if isinstance(tool, dict) else {}
+    if "release" in known:
+        there: Mapping[str, Any] = known["release"]
+        return there
+    if not folder:
+        return {"repository": repository}
+    names = [re.sub(r"[^A-Za-z0-9._-]+", "-", name) for name in (folder.rstrip("/").rpartition("/")[2], project.name)]
+    name = next((name for name in names if not prefix_problem(f"{name}-")), "")
+    if not name:
+        raise StarterError(
+            what=f"the package's tags cannot begin with `{names[0]}-`, nor with `{names[1]}-`",
+            why="packages of one repository have tags of their own, such as core-v1.2.3; a prefix that begins with `v` "
+            "would be matched by `v*`",
+            next_step='write `tag-prefix = "...-"` and `workflow = "publish-....yml"` into [tool.hephaestus.release], '
+            "then run the same command again",
+        )
+    return {"repository": repository, "tag-prefix": f"{name}-", "workflow": f"publish-{name}.yml"}
+
+
+def _workflow(project: Project, config: Config, *, repository: str, folder: str) -> str:
+    directory = f"{folder}{config.directory.strip('/')}"
+    if not _PLAIN.match(directory):
+        raise StarterError(
+            what=f"the workflow cannot name the folder {directory!r}",
+            why="artifacts are named by patterns, in which more than letters, digits, `.`, `_` and `-` has a meaning",
+            next_step="give the folder a plain name, or set [tool.hephaestus.release] directory",
+        )
+    where = f"    working-directory: {folder.rstrip('/')}\n"
+    text = _TEMPLATE.read_text(encoding="utf-8")
+    for word, value in {
+        "@REPOSITORY@": repository,
+        "@PROJECT@": project.normalized,
+        "@LOCK@": LOCK,
+        "@UP@": "../" * folder.count("/"),
+        "@NAME@": f"Publish {project.normalized}" if folder else "Publish",
+        "@PREFIX@": config.tag_prefix,
+        "@GROUP@": config.workflow.rpartition(".")[0],
+        "@DIRECTORY@": directory,
+        "@DEFAULTS@": f"\n# Every command is run where the package is.\ndefaults:\n  run:\n{where}" if folder else "",
+        "@AT_THE_TOP@": "        working-directory: . # nothing is checked out\n" if folder else "",
+    }.items():
+        text = text.replace(word, value)
+    return text
 
 
 def _noxfile(root: Path) -> Proposal:
@@ -133,13 +191,14 @@ def _noxfile(root: Path) -> Proposal:
     return Proposal(path="noxfile.py", before=before, after=before.rstrip() + _CALL.replace("\n", end))
 
 
-def _pyproject(root: Path, repository: str) -> Proposal:
+def _pyproject(root: Path, settings: Mapping[str, Any]) -> Proposal:
     before = _text(root, "pyproject.toml") or ""
     tool = tomllib.loads(before.replace("\r\n", "\n")).get("tool", {})
     if isinstance(tool, dict) and "release" in tool.get("hephaestus", {}):
         return Proposal(path="pyproject.toml", before=before, after=before)
     end = _line_end(before)
-    table = f"[tool.hephaestus.release]{end}repository = {json.dumps(repository)}{end}"
+    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+    table = end.join(["[tool.hephaestus.release]", *lines, ""])
     after = f"{before.rstrip()}{end}{end}{table}"
     try:
         tomllib.loads(after.replace("\r\n", "\n"))
@@ -147,7 +206,7 @@ def _pyproject(root: Path, repository: str) -> Proposal:
         raise StarterError(
             what="pyproject.toml has no room for a table [tool.hephaestus.release]",
             why="`tool` or `tool.hephaestus` is written in one line there, which TOML does not let be extended",
-            next_step=f"write tool.hephaestus.release.repository = {json.dumps(repository)} there by hand",
+            next_step=f"write {', '.join(f'tool.hephaestus.release.{line}' for line in lines)} there by hand",
         ) from error
     return Proposal(path="pyproject.toml", before=before, after=after, adds=True)
 
