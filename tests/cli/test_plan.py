@@ -121,3 +121,55 @@ def test_going_back_to_a_former_source_finds_its_rehearsal(
     assert told["notes"] == ["the source is another than the one rehearsed last: a fresh world opens, that one is kept"]
     assert [stage["verdict"] for stage in told["stages"][:2]] == ["done", "run"]
     assert kept(project) == before
+
+
+def test_a_plan_is_of_the_run_with_these_options(project: Path, says: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--keep-world keeps the last stand-ins, --redo forces a stage that is done; the command says both."""
+    monkeypatch.setattr("hephaestus.inspection.forecast.stage_of", Told)
+    (project / ".git" / "info" / "exclude").write_text("release/\n", encoding="utf-8")
+    root = ReleaseRoot(path=project / "release", rehearsal=True)
+    directory = root.directory("1.2.3")
+    for stage in ("build", "sign", "check"):
+        key = key_of(
+            stage=stage, world="rehearsal", project="tiny-thing", version="1.2.3", lock=read_lock("build").digest,
+            files={}, settings={"x": 1},
+        )  # fmt: skip
+        with directory.staging(stage) as staging:
+            directory.commit(staging, receipt(stage, key=key))
+    (root.releases / ".1.2.3.world").write_text(json.dumps({"source": "another"}), encoding="utf-8")
+
+    def verdicts(*words: str) -> tuple[str, dict[str, str]]:
+        told = json.loads(says("release", "plan", "--json", *words)[1])
+        return told["command"], {stage["stage"]: stage["verdict"] for stage in told["stages"][:3]}
+
+    assert verdicts() == ("nox -s release", {"build": "run", "sign": "run", "check": "run"})
+    kept_world = "nox -s release -- --keep-world"
+    assert verdicts("--keep-world") == (kept_world, {"build": "done", "sign": "done", "check": "done"})
+    command, redone = verdicts("--keep-world", "--redo", "sign")
+    assert command == "nox -s release -- --redo=sign --keep-world"
+    assert redone == {"build": "done", "sign": "run", "check": "run"}
+    assert "asked for by --redo" in says("release", "plan", "--keep-world", "--redo", "sign")[1]
+    assert verdicts("--keep-world", "--redo", "*")[1] == {"build": "run", "sign": "run", "check": "run"}
+
+
+def test_a_plan_takes_the_tag_and_the_wheels_of_the_run(project: Path, says: Said) -> None:
+    """A tag that contradicts the version refuses build, as it would the run; a folder without wheels does too."""
+    code, out, _ = says("release", "plan", "--tag", "v9.9.9")
+    assert code == 1
+    assert "what `nox -s release -- --tag=v9.9.9` would do now" in out
+    assert "build            refused" in out
+    assert says("release", "plan", "--tag", "v1.2.3")[0] == 0
+    (project.parent / "no wheels").mkdir()
+    code, out, _ = says("release", "plan", "--from", "../no wheels")
+    assert code == 1
+    assert "nox -s release -- '--from=../no wheels'" in out
+    assert "build            refused" in out
+
+
+def test_a_run_that_would_not_begin_has_no_plan(project: Path, says: Said) -> None:
+    """An unknown stage, no such folder, a rehearsal's option in a publish: all said at once, nobody asked."""
+    code, out, err = says("release", "plan", "--publish", "--redo", "nope", "--from", "nowhere", "--keep-world")
+    assert (code, out) == (1, "")
+    assert "--redo nope: no such stage" in err
+    assert "--from nowhere: no such folder" in err
+    assert "--keep-world belongs to a rehearsal" in err
