@@ -305,6 +305,11 @@ BROKEN_CI: list[tuple[Rule, str, Change]] = [
         put("jobs", "tests", "strategy", "matrix", "exclude", value=[{"os": "windows-2025"}]),
     ),
     (rules.it_covers_systems_and_pythons, "the first red stops all", drop("jobs", "tests", "strategy", "fail-fast")),
+    (
+        rules.it_runs_sessions_only,
+        "an image by its tag alone",
+        lambda d: d["jobs"]["workflows"]["steps"][-1].update(run="docker run --rm rhysd/actionlint:1.7.12"),
+    ),
     (rules.it_runs_on_every_change, "some files", put("on", "pull_request", value={"paths": ["src/**"]})),
     (rules.it_runs_on_every_change, "some authors", put("jobs", "tests", "if", value="github.actor == 'me'")),
 ]
@@ -331,6 +336,12 @@ BROKEN_TEXT = [
         "an image by tag",
         "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2",
         "docker://alpine:3.20 # v3.20.0",
+    ),
+    (
+        rules.actions_are_pinned,
+        "an image by digest",
+        "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2",
+        f"docker://alpine:3.20.0@sha256:{'0' * 64} # v3.20.0",
     ),
     (
         rules.actions_are_pinned,

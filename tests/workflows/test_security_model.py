@@ -85,13 +85,12 @@ def test_every_rule_an_incident_gave_is_held_somewhere() -> None:
 
 
 def pins(workflow: Workflow) -> set[tuple[str, str, str]]:
-    """Action, version and commit (or digest) of every ``uses`` line."""
-    lines = re.findall(r"uses: (?P<line>\S+) # (?P<version>v\S+)$", workflow.text, re.MULTILINE)
-    found = set()
-    for line, version in lines:
-        action, _, commit = line.partition("@")
-        found.add((re.sub(r"(?<=\w):[\d.]+$", "", action), version, commit))
-    return found
+    """Action, version and commit of every ``uses`` line; image, version and digest of every ``docker run``."""
+    actions = re.findall(r"uses: ([^@\s]+)@(\S+) # (v\S+)$", workflow.text, re.MULTILINE)
+    images = re.findall(r"([\w./-]+):([\d.]+)@(sha256:[0-9a-f]{64})", workflow.text)
+    return {(action, version, commit) for action, commit, version in actions} | {
+        (f"image {image}", f"v{version}", digest) for image, version, digest in images
+    }
 
 
 def test_every_pin_has_its_evidence() -> None:
