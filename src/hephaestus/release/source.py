@@ -285,7 +285,7 @@ def _git(root: Path, *arguments: str, environment: dict[str, str] | None = None,
             why="a release is built from a commit, never from a folder of unknown history",
             next_step="`git init && git add . && git commit`, or run nox in the clone",
         )
-    unborn = ("unknown revision", "ambiguous argument 'HEAD'", "bad revision", "malformed object name HEAD")
+    unborn = ("unknown revision", "ambiguous argument 'HEAD'", "bad revision", "malformed object name")
     if any(words in problem for words in unborn):
         raise SourceError(
             what="the repository has no commit yet",
