@@ -114,6 +114,16 @@ class TestReading:
         write(root, {"a.log": "noise"})
         assert read_source(root).dirty == ()
 
+    def test_annotated_tags_are_told_from_lightweight_ones(self, repository: Callable[..., Path]) -> None:
+        """Both point at the commit; only those with an object of their own are annotated."""
+        root = repository({"a.txt": "a\n"})
+        git(root, "tag", "light")
+        git(root, "tag", "-a", "-m", "why", "v2")
+        git(root, "tag", "-a", "-m", "why", "core/v2")
+        source = read_source(root)
+        assert source.tags == ("core/v2", "light", "v2")
+        assert source.annotated == ("core/v2", "v2")
+
     def test_detached_head_and_worktree(self, repository: Callable[..., Path], tmp_path: Path) -> None:
         """Neither a branch nor an own .git folder is needed; a dirty worktree is snapshot and exported as well."""
         root = repository({"a.txt": "a"})

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hephaestus.services import errors, refusals
 from hephaestus.services.github import GitHubClient
-from hephaestus.services.releases import AssetReport, Release
+from hephaestus.services.releases import AssetReport, Release, TagTarget
 from hephaestus.standins.http import Handler, Listener, Request, Response
 
 NOTES = {"name": "1.0", "notes": "what is new", "prerelease": False}
@@ -308,7 +308,7 @@ def test_a_tag_that_leads_in_circles_is_named(site) -> None:
     """A tag of a tag of a tag ... ends."""
     site.before = lambda _: json_answer({"object": {"type": "tag", "sha": "a" * 40}})
     with pytest.raises(errors.AnswerInvalid, match="does not end at a commit"):
-        site.client().tag_commit("v1.0")
+        site.client().tag_target("v1.0")
     assert len(site.requests) <= 6
 
 
@@ -482,16 +482,16 @@ def test_a_draft_names_no_commit(site) -> None:
     client = site.client()
     client.publish(client.create_draft(tag="v1.0", **NOTES), prerelease=False)
     assert "target_commitish" not in json.loads(next(sent.body for sent in site.requests if sent.method == "POST"))
-    assert client.tag_commit("v1.0") == "2" * 40
+    assert client.tag_target("v1.0") == TagTarget(commit="2" * 40, annotated=True)
 
 
 def test_tags_lead_to_commits(site) -> None:
-    """Annotated and lightweight tags both lead to their commit; a missing one is None."""
+    """Annotated and lightweight tags both lead to their commit and are told apart; a missing one is None."""
     client = site.client()
     site.github.push_tag("light/1", "1" * 40, annotated=False)
-    assert client.tag_commit("v1.0") == "2" * 40
-    assert client.tag_commit("light/1") == "1" * 40
-    assert client.tag_commit("v9") is None
+    assert client.tag_target("v1.0") == TagTarget(commit="2" * 40, annotated=True)
+    assert client.tag_target("light/1") == TagTarget(commit="1" * 40, annotated=False)
+    assert client.tag_target("v9") is None
 
 
 def test_commits_are_on_branches_or_not(site) -> None:
@@ -521,7 +521,7 @@ def test_a_repository_that_moved_is_followed_on_its_own_host_only(site, serve: C
 
     site.before = move
     with pytest.raises(errors.AnswerInvalid, match="object"):
-        client.tag_commit("v1.0")
+        client.tag_target("v1.0")
     assert "authorization" in site.requests[-1].headers
     with pytest.raises(errors.RedirectRefused):
         client.find_release("v1.0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -70,7 +71,8 @@ def test_build_refuses(
         monkeypatch.setenv(name, value)
     if "path" in change:
         monkeypatch.setenv("PATH", change["path"])
-    world = plain_world(tmp_path, policy=STRICT) if change.get("strict") else None
+    policy = dataclasses.replace(STRICT, **change.get("policy", {}))
+    world = plain_world(tmp_path, policy=policy) if change.get("strict") else None
 
     def build() -> None:
         read_source(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import time
@@ -23,8 +24,16 @@ from hephaestus.standins.faults import Faults
 from hephaestus.standins.github import GitHub
 from hephaestus.standins.http import Listener
 from hephaestus.worlds.job import NotInWorkflowError
-from hephaestus.worlds.opening import NothingBuiltError, Opened, TestPyPIVariableError, open_publish, release_root
+from hephaestus.worlds.opening import (
+    NothingBuiltError,
+    Opened,
+    TestPyPIVariableError,
+    configured_policy,
+    open_publish,
+    release_root,
+)
 from hephaestus.worlds.publish import Consent, PublishNotAskedForError
+from hephaestus.worlds.rehearsal import REHEARSAL_POLICY
 from hephaestus.worlds.world import TestPyPIPolicy
 
 REPOSITORY = "someone/tiny-thing"
@@ -145,6 +154,22 @@ def test_a_commit_beside_the_default_branch_is_refused(desk: Desk) -> None:
         desk.open("build", source=source)
     assert [finding.code for finding in caught.value.findings] == ["commit-off-branch"]
     assert "main" in caught.value.findings[0].message
+
+
+def test_a_lightweight_tag_on_github_is_refused_where_unwanted(desk: Desk) -> None:
+    """What the tag is there counts: a checkout may have made a lightweight one of it, and git is not asked again."""
+    desk.github.push_tag("v1.2.3", desk.source.commit, annotated=False)
+    assert desk.open("build").directory, "nobody asked for annotated tags"
+    desk.project = dataclasses.replace(
+        desk.project, config=dataclasses.replace(desk.project.config, annotated_tags=True)
+    )
+    with pytest.raises(GateRefused) as caught:
+        desk.open("build")
+    assert [finding.code for finding in caught.value.findings] == ["tag-lightweight"]
+    assert "git push --force origin v1.2.3" in caught.value.findings[0].remedy
+    desk.github.push_tag("v1.2.3", desk.source.commit)
+    assert not desk.open("build").world.policy.annotated_tag
+    assert configured_policy(REHEARSAL_POLICY, desk.project, {}).annotated_tag
 
 
 def test_everything_wrong_with_a_build_is_told_at_once(desk: Desk) -> None:

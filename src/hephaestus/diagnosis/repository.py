@@ -134,9 +134,10 @@ def _workflow(check: Check, settings: RepositorySettings, file: str) -> Line:
 def _tag(check: Check, case: Case, http: HttpClient) -> Line:
     addresses, tag, root = case.addresses, case.project.tag, case.project.root
     client = GitHubClient(addresses.github_api, addresses.github_uploads, case.repository, case.token, http=http)
-    there = client.tag_commit(tag)
-    if there is None:
+    target = client.tag_target(tag)
+    if target is None:
         return check.passed("not pushed yet")
+    there = target.commit
     here = commit_of(root, f"refs/tags/{tag}") or commit_of(root, "HEAD")
     if here is None:
         return check.unknown(f"at {there[:12]} there; git cannot tell what is here")

@@ -111,9 +111,9 @@ def _from_github(
         releases = {release.tag: release for release in client.releases() if not release.draft}
         for name in sorted({*tags, *releases, *(tag_of(version, prefix) for version in served)}):
             version = version_of_tag(name, prefix)
-            commit = client.tag_commit(name) if version is not None else None
-            if commit is not None:
-                known[name] = commit
+            target = client.tag_target(name) if version is not None else None
+            if target is not None:
+                known[name] = target.commit
             if version is not None and name in releases:
                 manifests[version] = _manifest(client, releases[name])
     except RateLimited as error:

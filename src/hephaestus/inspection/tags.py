@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hephaestus.release.annotation import lightweight_tag
 from hephaestus.release.errors import Finding
 from hephaestus.release.project import Project
 from hephaestus.release.source import SourceError, read_source
@@ -20,6 +21,9 @@ def contradicting_tags(project: Project) -> list[Finding]:
     except SourceError:
         return []
     tags = () if source.dirty else source.tags
-    return tag_findings(
+    findings = tag_findings(
         version=project.version, tags=tags, commit=source.commit, required=False, prefix=project.config.tag_prefix
     )
+    if project.config.annotated_tags and project.tag in tags and project.tag not in source.annotated:
+        findings.append(lightweight_tag(project.tag, source.commit))
+    return findings

@@ -87,12 +87,14 @@ class Config:
     """All settings; every one has a default that is right for most projects.
 
     ``tag_prefix``: what its tags begin with where a repository holds several packages (``release.tags``).
+    ``annotated_tags``: whether a lightweight tag is refused.
     ``version_from``: the file a dynamic version is written in, or ``tag`` (``release.version_source``).
     """
 
     repository: str = ""
     workflow: str = "publish-pypi.yml"
     tag_prefix: str = ""
+    annotated_tags: bool = False
     directory: str = "release"
     testpypi: str = "required"
     prerelease_to_pypi: bool = False

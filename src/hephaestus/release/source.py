@@ -59,7 +59,8 @@ class Source:
     letters before it. ``prefix`` is the project's folder within the repository (empty, or ending in ``/``).
     ``epoch`` is the commit's time, or SOURCE_DATE_EPOCH where that is set. ``submodules`` names those with changes
     of their own, which no snapshot of this repository can hold. ``elsewhere`` names what differs outside of
-    ``prefix``: no file of it goes into the build.
+    ``prefix``: no file of it goes into the build. ``annotated`` are those of ``tags`` with an object of their own,
+    which says who made them, when and why.
     """
 
     root: Path
@@ -73,6 +74,7 @@ class Source:
     shallow: bool
     submodules: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    annotated: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -87,10 +89,13 @@ def read_source(root: Path) -> Source:
     dirty, submodules = _entries(_status(root, "."))
     elsewhere, _ = _entries(_status(root, ":/", f":(top,exclude,literal){prefix}")) if prefix else ((), ())
     tree = _snapshot(root, prefix) if dirty else _git(root, "rev-parse", f"HEAD:{prefix.rstrip('/')}").strip()
+    shown = _git(root, "tag", "--points-at", "HEAD", "--format=%(objecttype) %(refname:strip=2)")
+    tags = [(kind, tag) for kind, _, tag in (line.partition(" ") for line in shown.splitlines())]
     return Source(
         root=root, commit=commit, tree=tree, prefix=prefix, dirty=dirty, submodules=submodules, elsewhere=elsewhere,
         epoch=_epoch(int(_git(root, "show", "-s", "--format=%ct", "HEAD"))),
-        tags=tuple(_git(root, "tag", "--points-at", "HEAD").split()),
+        tags=tuple(tag for _, tag in tags),
+        annotated=tuple(tag for kind, tag in tags if kind == "tag"),
         branch=_git(root, "branch", "--show-current").strip(),
         shallow=shallow == "true",
     )  # fmt: skip

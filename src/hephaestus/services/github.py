@@ -24,7 +24,7 @@ from hephaestus.services.refusals import (
     ReleaseImmutable,
     translated,
 )
-from hephaestus.services.releases import Asset, AssetReport, Release, check_asset, check_notes, field
+from hephaestus.services.releases import Asset, AssetReport, Release, TagTarget, check_asset, check_notes, field
 from hephaestus.services.transfer import Downloaded, FileBody, Progress, Rest, sha256_of
 
 __all__ = ["AssetProgress", "GitHubClient"]
@@ -101,16 +101,16 @@ class GitHubClient:
             return None
         return answer.status == 200 and field(answer.json(), "enabled", bool, url=answer.url)
 
-    def tag_commit(self, tag: str) -> str | None:
-        """The commit that ``tag`` stands for, through annotated tags; None when there is no such tag."""
+    def tag_target(self, tag: str) -> TagTarget | None:
+        """What ``tag`` stands for, through annotated tags; None when there is no such tag."""
         answer = self._ask(f"/git/ref/tags/{quote(tag, safe='/')}", tag=tag, missing_ok=True)
-        for _ in range(5):
+        for depth in range(5):
             if answer.status == 404:
                 return None
             target = field(answer.json(), "object", dict, url=answer.url)
             sha = field(target, "sha", str, url=answer.url)
             if field(target, "type", str, url=answer.url) == "commit":
-                return sha
+                return TagTarget(commit=sha, annotated=depth > 0)
             answer = self._ask(f"/git/tags/{quote(sha, safe='')}", tag=tag)
         raise AnswerInvalid(url=answer.url, defect=f"tag {tag} does not end at a commit")
 

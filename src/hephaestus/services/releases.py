@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from hephaestus.services.errors import AnswerInvalid
 from hephaestus.services.refusals import AssetNameRefused, NotesTooLong
 
-__all__ = ["NOTES_LIMIT", "Asset", "AssetReport", "Release", "check_asset", "check_notes", "field"]
+__all__ = ["NOTES_LIMIT", "Asset", "AssetReport", "Release", "TagTarget", "check_asset", "check_notes", "field"]
 
 NOTES_LIMIT = 125_000
 """Characters of release notes GitHub takes (facts: github-actions, section 2)."""
@@ -22,6 +22,14 @@ NOTES_LIMIT = 125_000
 _ASSET = re.compile(r"[A-Za-z0-9_+-](?:[A-Za-z0-9._+-]*[A-Za-z0-9_+-])?\Z")
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})\Z")
 _Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagTarget:
+    """Where a tag leads: its ``commit``, and whether it is ``annotated``, with an object of its own on the way."""
+
+    commit: str
+    annotated: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,7 +86,8 @@ class GitHubReleaseStage(Stage):
         tag = context.project.tag
         with http_client() as http:
             client = github_client(context, http)
-            commit = client.tag_commit(tag)
+            target = client.tag_target(tag)
+            commit = target.commit if target is not None else None
             if commit is None:
                 client.default_branch()  # raises when it is the repository that is not there
         if build is None or commit == build.commit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hephaestus.release.annotation import lightweight_tag
 from hephaestus.release.errors import Finding, Severity
 from hephaestus.release.metadata import BrokenDistribution, read_core_metadata
 from hephaestus.release.prebuilt import Prebuilt, read_prebuilt
@@ -75,6 +76,9 @@ def commit_tag_findings(context: Context, source: Source) -> list[Finding]:
         given=context.options.tag,
         prefix=context.project.config.tag_prefix,
     )
+    tag = context.project.tag
+    if context.world.policy.annotated_tag and tag in tags and tag not in source.annotated:
+        findings.append(lightweight_tag(tag, source.commit))
     missing = any(finding.code == "tag-missing" for finding in findings)
     if not missing or not source.shallow:
         return findings

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hephaestus.release.annotation import lightweight_tag
 from hephaestus.release.chain import REQUIRES
 from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.release.errors import Finding, GateRefused, ReleaseError
@@ -190,7 +191,10 @@ def open_publish(
     findings: list[Finding] = []
     if source is not None:
         findings += job_findings(job, project=project, commit=source.commit)
-        findings += _branch_findings(world, source.commit)
+        findings += _github_findings(world, source.commit, tag=project.tag)
+        # A checkout that fetches the commit under the tag's name makes a lightweight tag of any (actions/checkout
+        # #290, mended in 6.0.2): GitHub was asked, git here cannot tell.
+        world = replace(world, policy=replace(world.policy, annotated_tag=False))
     else:
         build = directory.receipt("build")
         if build is None:
@@ -204,21 +208,28 @@ def open_publish(
     return Opened(world=world, directory=directory)
 
 
-def _branch_findings(world: World, commit: str) -> list[Finding]:
-    """The commit must be on the default branch: what was reviewed there, and nothing else, is released."""
+def _github_findings(world: World, commit: str, *, tag: str) -> list[Finding]:
+    """The commit must be on the default branch: what was reviewed there, and nothing else, is released.
+
+    Where the policy wants an annotated tag, it must be one there.
+    """
     from hephaestus.services import USER_AGENT
     from hephaestus.services.github import GitHubClient
     from hephaestus.services.http import HttpClient
 
     github = world.github
+    findings = []
     with HttpClient(user_agent=USER_AGENT) as http:
         client = GitHubClient(github.api_url, github.uploads_url, github.repository, github.token or None, http=http)
         branch = client.default_branch()
-        if client.contains(branch, commit):
-            return []
-    remedy = f"merge it into {branch}, or move the tag to a commit that is there"
-    message = f"{commit[:12]} is not on {branch} of {github.repository}"
-    return [Finding(code="commit-off-branch", subject="commit", message=message, remedy=remedy)]
+        if not client.contains(branch, commit):
+            remedy = f"merge it into {branch}, or move the tag to a commit that is there"
+            message = f"{commit[:12]} is not on {branch} of {github.repository}"
+            findings.append(Finding(code="commit-off-branch", subject="commit", message=message, remedy=remedy))
+        target = client.tag_target(tag) if world.policy.annotated_tag else None
+        if target is not None and not target.annotated:
+            findings.append(lightweight_tag(tag, commit))
+    return findings
 
 
 def configured_policy(base: Policy, project: Project, environ: Mapping[str, str]) -> Policy:
@@ -233,6 +244,7 @@ def configured_policy(base: Policy, project: Project, environ: Mapping[str, str]
         testpypi=testpypi,
         prerelease_to_pypi=project.config.prerelease_to_pypi,
         reproducible=Reproducibility(project.config.build.reproducible),
+        annotated_tag=project.config.annotated_tags,
     )
 
 

@@ -78,7 +78,7 @@ class Policy:
     ``propagation_seconds``: how long an index may take to show a file (facts: pypi, section 5: 30 minutes);
     ``poll_seconds``: how often it is asked meanwhile. ``left_out``: the stages that have no part in a release here,
     each with the reason; what they would have made is asked of nobody. ``waived``: codes of index rules that do not
-    hold for the indexes of this world.
+    hold for the indexes of this world. ``annotated_tag``: build refuses a lightweight tag of the release.
     """
 
     dirty: DirtyPolicy
@@ -90,6 +90,7 @@ class Policy:
     poll_seconds: float = 5.0
     left_out: Mapping[str, str] = field(default_factory=dict)
     waived: frozenset[str] = frozenset()
+    annotated_tag: bool = False
 
     @property
     def signed(self) -> bool:
