@@ -262,8 +262,9 @@ class TestRefused:
             lambda inner: st.lists(inner, max_size=2)
             | st.dictionaries(
                 st.sampled_from(
-                    ["hatch", "setuptools", "flit", "pdm", "version", "dynamic", "module", "attr", "file", "path", "build",
-                     "pattern", "source", "package-dir", "packages", "find", "where", "setuptools_scm", "hooks"]
+                    ["hatch", "setuptools", "flit", "pdm", "version", "dynamic", "module", "attr", "file", "path",
+                     "build", "pattern", "source", "package-dir", "packages", "find", "where",
+                     "setuptools_scm", "hooks"]
                 ),
                 inner,
                 max_size=4,

@@ -140,7 +140,7 @@ def make_context(
     folder: Path, root: Path, *, lock: str, world: World | None = None, options: Options | None = None
 ) -> Context:
     """A Context over a committed project; what it works with lies in ``folder``."""
-    project = read_project(root)
+    project = read_project(root, tag=options.tag if options is not None else "")
     release = ReleaseRoot(path=root / "release", rehearsal=True)
     release.prepare()
     directory: ReleaseDirectory = release.directory(project.version)

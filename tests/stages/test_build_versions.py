@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 from stages.conftest import git
 
+from hephaestus.release.errors import GateRefused
 from hephaestus.release.project import read_project
 from hephaestus.stages.build import BuildStage
+from hephaestus.stages.frontend import WrongDistributionError
 from hephaestus.stages.runner import Outcome, run_stage
-from hephaestus.stages.stage import Context
+from hephaestus.stages.stage import Context, Options
 from hephaestus.toolchain.locks import read_lock_file
 
 VERSIONS = read_lock_file(Path(__file__).parents[2] / "dev" / "backends.txt").versions
@@ -76,11 +78,11 @@ def project(commit: Callable[..., Path], name: str, *, tag: str = "", **more: st
 
 
 @pytest.fixture
-def build(context_of: Callable[..., Context]) -> Callable[[Path], tuple[Outcome, Path]]:
-    """Run the build stage; returns its outcome and the folder of the distributions."""
+def build(context_of: Callable[..., Context]) -> Callable[..., tuple[Outcome, Path]]:
+    """Run the build stage, as ``--tag`` has it; returns its outcome and the folder of the distributions."""
 
-    def run(root: Path) -> tuple[Outcome, Path]:
-        context = context_of(root, lock="build")
+    def run(root: Path, *, tag: str = "") -> tuple[Outcome, Path]:
+        context = context_of(root, lock="build", options=Options(tag=tag))
         try:
             outcome = run_stage(BuildStage(ask=lambda *_: {}), context, recorder=context.environment)
         finally:
@@ -110,7 +112,7 @@ def metadata(dist: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_what_is_read_is_what_the_backend_builds(
-    build: Callable[[Path], tuple[Outcome, Path]], commit: Callable[..., Path], name: str
+    build: Callable[..., tuple[Outcome, Path]], commit: Callable[..., Path], name: str
 ) -> None:
     """Read without the backend, built by it twice, once from an export without the tag: one and the same version."""
     place = PROJECTS[name][4]
@@ -127,3 +129,103 @@ def test_what_is_read_is_what_the_backend_builds(
         with zipfile.ZipFile(wheel) as archive:
             assert "demo_thing/data.txt" in archive.namelist()
             assert b"1.4.0" in archive.read("demo_thing/_v.py")
+
+
+#: A backend that asks git for the version, as many a tool does, and is told it by a variable besides.
+ASKING = """
+import os
+import subprocess
+from pathlib import Path
+
+import tiny
+
+
+def _version():
+    if Path("PKG-INFO").is_file():
+        return Path("PKG-INFO").read_text().partition("\\nVersion: ")[2].split()[0]
+    asked = subprocess.run(["git", "describe", "--tags", "--dirty"], check=True, capture_output=True, text=True)
+    version = asked.stdout.strip().removeprefix("v")
+    if os.environ["PDM_BUILD_SCM_VERSION"] != version:
+        raise ValueError(f"told {os.environ['PDM_BUILD_SCM_VERSION']}, asked {version}")
+    return VERSION or version
+
+
+VERSION = ""
+_all = tiny._files
+tiny._read = lambda: ("tiny_project", _version(), {})
+tiny._files = lambda tool: ((name, path) for name, path in _all(tool) if not name.startswith(".git"))
+build_sdist, build_wheel = tiny.build_sdist, tiny.build_wheel
+"""
+ASKED = (
+    '[build-system]\nrequires = []\nbuild-backend = "asking"\nbackend-path = ["."]\n\n'
+    '[project]\nname = "tiny-project"\ndynamic = ["version"]\n\n'
+    '[tool.hephaestus.release]\nversion-from = "tag"\n'
+)
+
+
+def asked(commit: Callable[..., Path], *, version: str = "", text: str = ASKED, **more: str) -> Path:
+    """A project whose backend asks git; ``version`` is what it makes of the answer."""
+    tiny = (Path(__file__).parent / "tiny_backend.py").read_text(encoding="utf-8")
+    backend = ASKING.replace('VERSION = ""', f"VERSION = {version!r}")
+    init = {"src/tiny_project/__init__.py": INIT}
+    return commit({"tiny.py": tiny, "asking.py": backend, "pyproject.toml": text, **init, **more})
+
+
+def test_a_tool_nobody_knows_finds_the_tag_in_the_export(
+    build: Callable[..., tuple[Outcome, Path]], commit: Callable[..., Path]
+) -> None:
+    """With `version-from = "tag"` both builds are told, and git answers the same in each, from a clean tree."""
+    root = asked(commit)
+    git(root, "tag", "v2.0rc1")
+    outcome, dist = build(root)
+    assert metadata(dist) == {".whl": "Version: 2.0rc1", ".gz": "Version: 2.0rc1"}
+    assert outcome.receipt is not None
+    assert set(outcome.receipt.evidence["reproducible"]["files"].values()) == {True}
+
+
+def test_a_rehearsal_builds_the_version_of_the_tag_that_is_named(
+    build: Callable[..., tuple[Outcome, Path]], commit: Callable[..., Path]
+) -> None:
+    """Without a tag at the commit `--tag` names it: assumed, as the receipt says."""
+    outcome, dist = build(asked(commit), tag="v3.1")
+    assert metadata(dist) == {".whl": "Version: 3.1", ".gz": "Version: 3.1"}
+    assert outcome.receipt is not None
+    source = outcome.receipt.evidence["source"]
+    assert (source["tag"], source["tag_assumed"]) == ("v3.1", True)
+
+
+def test_a_backend_that_makes_another_version_of_it_is_refused(
+    build: Callable[..., tuple[Outcome, Path]], commit: Callable[..., Path]
+) -> None:
+    """What was read without the backend must be what it builds; nothing of it is kept."""
+    root = asked(commit, version="2.0.post1")
+    git(root, "tag", "v2.0")
+    with pytest.raises(WrongDistributionError) as refused:
+        build(root)
+    assert "this is version 2.0.post1, the release at hand is 2.0" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "subject", "words"),
+    [
+        ({".gitignore": "V\n", "V": "1.0\n"}, "V", "is not in the source as git exports it with the version in it"),
+        ({".gitattributes": "V export-ignore\n", "V": "1.0\n"}, "V", "is not in the source as git exports it"),
+        (
+            {"V": "1.0\n", "src/tiny_project/__init__.py": "__version__ = '1.1'\n"},
+            "__init__.py",
+            "says 1.1, V:1 says 1.0",
+        ),
+    ],
+)
+def test_a_file_that_git_does_not_export_with_that_version_is_refused(
+    build: Callable[..., tuple[Outcome, Path]],
+    commit: Callable[..., Path],
+    files: dict[str, str],
+    subject: str,
+    words: str,
+) -> None:
+    """Ignored, left out, or contradicted elsewhere in the source: a finding before anything is built."""
+    text = ASKED.replace('"tag"', '"V"')
+    with pytest.raises(GateRefused) as refused:
+        build(asked(commit, text=text, **files))
+    assert any(subject in finding.subject and words in finding.message for finding in refused.value.findings)
