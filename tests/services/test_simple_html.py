@@ -172,12 +172,14 @@ def test_a_redirect_to_another_port_of_the_index_is_no_other_index(
 def test_a_token_that_may_not_read_is_told(
     http: HttpClient, serve: Callable[[Handler], Listener], asked: list[Request], status: int
 ) -> None:
-    """With a token the refusal is about the token; without one it is a status nobody expected."""
+    """With a token the refusal is about the token; without one it is about that, and a public index needs none."""
     url = serve(answering(Response(status=status, body=b"insufficient_scope"), asked)).url
     client = IndexClient(f"{url}/simple/", http=http, authorization="Basic eHg6eHh4eHh4eHh4eHh4", html=True)
     with pytest.raises(IndexTokenRefused, match=f"it answered {status}") as caught:
         client.project("tiny-thing")
     assert "insufficient_scope" in caught.value.why
     assert "eHg6" not in str(caught.value)
-    with pytest.raises(UnexpectedStatus):
+    with pytest.raises(IndexTokenRefused, match="without a token"):
         IndexClient(f"{url}/simple/", http=http, html=True).project("tiny-thing")
+    with pytest.raises(UnexpectedStatus):
+        IndexClient(f"{url}/simple/", http=http).project("tiny-thing")

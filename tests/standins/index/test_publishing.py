@@ -89,7 +89,7 @@ def test_a_refused_identity_token_is_not_used_up(bench: Bench) -> None:
         repository="owner/new", job_workflow_ref="owner/new/.github/workflows/publish-pypi.yml@refs/tags/v1.0"
     )
     assert code(bench.post(MINT, {"token": jwt})) == (422, "invalid-publisher")
-    bench.publishers = (PublisherConfig(project="new", repository="owner/new", workflow="publish-pypi.yml"),)
+    bench.publishers = (PublisherConfig(project="new-thing", repository="owner/new", workflow="publish-pypi.yml"),)
     bench.open()
     assert bench.post(MINT, {"token": jwt})[0] == 200
 
