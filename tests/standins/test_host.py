@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import shutil
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hephaestus.standins.activity import Activity
 from hephaestus.standins.faults import Faults
 from hephaestus.standins.host import AlreadyHosted, HostProcess
 from hephaestus.standins.http import Handler, Request, Response
@@ -71,14 +73,14 @@ class Running:
         return content
 
     def get(self, name: str, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.addresses["ports"][name], timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.addresses["ports"][name], timeout=100)
         with contextlib.closing(connection):
             connection.request("GET", path, headers={"Authorization": f"Bearer {self.addresses['secret']}"})
             response = connection.getresponse()
             return response.status, response.read().decode()
 
     def ended(self) -> bool:
-        self.thread.join(timeout=20)
+        self.thread.join(timeout=200)
         return not self.thread.is_alive()
 
 
@@ -89,7 +91,7 @@ def _host(
     state.mkdir(parents=True, exist_ok=True)
     running = Running(state, services=services, idle=idle)
     try:
-        assert running.ready.wait(timeout=30)
+        assert running.ready.wait(timeout=300)
         yield running
     finally:
         running.process.stop()
@@ -171,6 +173,27 @@ def test_idle_ends_it(tmp_path: Path) -> None:
         assert running.ended()
         assert running.error is None
         assert not (running.state / "host.json").exists()
+
+
+def test_what_it_takes_to_open_is_no_idle_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that was slow to open has its whole idle stretch before it, counted from when it is ready."""
+    now, looked = [0.0], threading.Semaphore(0)
+
+    def clock() -> float:
+        looked.release()
+        return now[0]
+
+    def slow(faults: Faults, github_token: str) -> Services:
+        now[0] += 100.0
+        return _services(faults, github_token)
+
+    monkeypatch.setattr("hephaestus.standins.host.Activity", functools.partial(Activity, clock=clock))
+    with _host(tmp_path / "state", services=slow, idle=0.04) as running:
+        for _ in range(5):
+            assert looked.acquire(timeout=60), "it has ended, and does not look at the clock any more"
+        assert (running.state / "host.json").exists()
+        now[0] += 0.04
+        assert running.ended()
 
 
 @pytest.mark.parametrize("again", [False, True])

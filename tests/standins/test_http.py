@@ -28,14 +28,14 @@ class Recorder:
 
 @contextlib.contextmanager
 def _connected(listener: Listener) -> Iterator[http.client.HTTPConnection]:
-    connection = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=100)
     with contextlib.closing(connection):
         yield connection
 
 
 def _raw(listener: Listener, sent: bytes) -> bytes:
     """Send bytes, end our half, read all that comes back."""
-    with socket.create_connection(("127.0.0.1", listener.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=100) as raw:
         raw.sendall(sent)
         raw.shutdown(socket.SHUT_WR)
         return raw.makefile("rb").read()
@@ -166,9 +166,9 @@ def test_closing_wakes_who_hangs() -> None:
 
         client = threading.Thread(target=wait)
         client.start()
-        assert handled.wait(10)
+        assert handled.wait(100)
         assert not ended.is_set()
-    client.join(timeout=10)
+    client.join(timeout=100)
     assert ended.is_set()
 
 
@@ -213,7 +213,7 @@ def test_a_body_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("hephaestus.standins.http.SILENCE_SECONDS", 0.1)
     with (
         Listener(lambda _request: Response()) as listener,
-        socket.create_connection(("127.0.0.1", listener.port), timeout=10) as client,
+        socket.create_connection(("127.0.0.1", listener.port), timeout=100) as client,
     ):
         client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
         answer = b"".join(iter(lambda: client.recv(4096), b""))

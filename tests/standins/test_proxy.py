@@ -35,7 +35,7 @@ def _proxied(folder: Path) -> Iterator[tuple[Listener, ssl.SSLContext, list[tupl
 
 
 def _through(listener: Listener, context: ssl.SSLContext, host: str, *, port: int = 443) -> http.client.HTTPSConnection:
-    connection = http.client.HTTPSConnection("127.0.0.1", listener.port, context=context, timeout=10)
+    connection = http.client.HTTPSConnection("127.0.0.1", listener.port, context=context, timeout=100)
     connection.set_tunnel(host, port)
     return connection
 
@@ -92,7 +92,7 @@ def test_a_stand_in_that_is_gone_is_502(tmp_path: Path) -> None:
 def test_plain_http_through_the_proxy_is_refused(tmp_path: Path) -> None:
     """``GET http://...`` has no way out either."""
     with _proxied(tmp_path) as (listener, _, _):
-        connection = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=100)
         connection.request("GET", "http://example.org/")
         assert connection.getresponse().status == 403
         connection.close()

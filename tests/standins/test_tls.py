@@ -29,7 +29,7 @@ def _handshake(certificate: ServerCertificate, name: str, *, trust: Path | None 
         # The default from Python 3.13 on.
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         with (
-            socket.create_connection(("127.0.0.1", listener.port), timeout=5) as raw,
+            socket.create_connection(("127.0.0.1", listener.port), timeout=50) as raw,
             context.wrap_socket(raw, server_hostname=name) as secured,
         ):
             return str(secured.version())

@@ -101,7 +101,9 @@ class HostProcess:
             stack.callback(self._withdraw, content)
             write_private(self._state / "host.json", content)
             mark = self._mark()
-            ready()
+            # What it took to open is no idle time: on a busy machine a short stretch would be over before it began.
+            with self._activity.request():
+                ready()
             while not self._stopping.wait(self._tick):
                 if mark is None or self._mark() != mark or self._activity.retire():
                     break
