@@ -123,22 +123,22 @@ class TestTags:
     """The version comes from the tag."""
 
     @pytest.mark.parametrize(
-        ("backend", "more", "requires", "variables", "repository"),
+        ("backend", "more", "requires", "variables"),
         [
-            ("hatch", '[tool.hatch.version]\nsource = "vcs"', "[]", ["SETUPTOOLS_SCM_PRETEND_VERSION"], False),
-            ("setuptools", "[tool.setuptools_scm]", "[]", ["SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TINY_THING_X"], True),
-            ("setuptools", "[tool.vcs-versioning]", "[]", ["SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TINY_THING_X"], True),
+            ("hatch", '[tool.hatch.version]\nsource = "vcs"', "[]", ["SETUPTOOLS_SCM_PRETEND_VERSION"]),
+            ("setuptools", "[tool.setuptools_scm]", "[]", ["SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TINY_THING_X"]),
+            ("setuptools", "[tool.vcs-versioning]", "[]", ["SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TINY_THING_X"]),
             ("setuptools", "", '["!", "setuptools_scm[simple]>=9"]',
-             ["SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TINY_THING_X"], True),
-            ("pdm", '[tool.pdm.version]\nsource = "scm"', "[]", ["PDM_BUILD_SCM_VERSION"], False),
+             ["SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TINY_THING_X"]),
+            ("pdm", '[tool.pdm.version]\nsource = "scm"', "[]", ["PDM_BUILD_SCM_VERSION"]),
         ],
     )  # fmt: skip
     def test_the_builders_are_told_as_the_tools_document_it(
-        self, tmp_path: Path, backend: str, more: str, requires: str, variables: list[str], repository: bool
+        self, tmp_path: Path, backend: str, more: str, requires: str, variables: list[str]
     ) -> None:
         """setuptools-scm for this distribution alone; hatch-vcs passes no name on; PDM has a variable of its own."""
         found = source(tmp_path, backend, more, requires=requires)
-        assert (found.tagged, found.file, found.repository) == (True, None, repository)
+        assert (found.tagged, found.file, found.repository) == (True, None, False)
         assert found.environment(name="Tiny.Thing-x", version="1.2") == dict.fromkeys(variables, "1.2")
 
     def test_our_own_setting_tells_every_tool_there_is(self, tmp_path: Path) -> None:

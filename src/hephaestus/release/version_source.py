@@ -77,7 +77,7 @@ class VersionSource:
     """Where the version comes from: ``file``, or the tag (``tagged``), or with neither project.version itself.
 
     ``setting`` is what says so. ``variables`` tell the version to the backend, which has no tag to read in an export;
-    ``repository`` when the backend needs an export that is a git repository with the tag on it. ``written``: the files
+    ``repository`` when it may ask git all the same: the export is one then, with the tag on it. ``written``: the files
     below the project into which the backend itself writes the version while it builds.
     """
 
@@ -193,7 +193,7 @@ def _setuptools(tool: Mapping[str, Any], root: Path, *, requires: Any) -> Versio
     if scm:
         own = _table(tool, scm.removeprefix("tool.")) if scm.startswith("tool.") else {}
         written = tuple(filter(None, (_text(own, key, scm) for key in ("version_file", "write_to"))))
-        return VersionSource(setting=scm, tagged=True, variables=_SETUPTOOLS_SCM, repository=True, written=written)
+        return VersionSource(setting=scm, tagged=True, variables=_SETUPTOOLS_SCM, written=written)
     if directive is None:
         raise VersionSourceUnknownError(problem=f"neither {at} nor [tool.setuptools_scm] says where it comes from")
     if not isinstance(directive, Mapping) or len(directive) != 1 or not {"attr", "file"} & set(directive):
