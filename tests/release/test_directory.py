@@ -161,25 +161,6 @@ def trace(tmp_path: Path, action: Callable[[], object]) -> list[str]:
     return [line.partition(" ")[2] for line in (tmp_path / "trace").read_text(encoding="utf-8").splitlines()]
 
 
-@needs_fork
-def test_taking_back_killed_anywhere_leaves_no_receipt_without_files(tmp_path: Path) -> None:
-    """SIGKILL at every boundary of ``withdraw``: a receipt that is left has all its files."""
-    pattern = ReleaseDirectory(path=tmp_path / "before")
-    pattern.path.mkdir()
-    commit(pattern, "build", BUILD)
-    commit(pattern, "sign", SIGN)
-    for at in range(1, 50):
-        directory = half_copy(pattern, f"withdrawn-{at}")
-        was_killed = killed(lambda directory=directory: directory.withdraw(("build", "sign")), at=at)  # type: ignore[misc]
-        assert directory.damage() == []
-        directory.withdraw(("build", "sign"))
-        assert directory.receipts() == {}
-        if not was_killed:
-            assert tree(directory.path) == {}
-            return
-    raise AssertionError("withdrawing never ends")
-
-
 @pytest.fixture
 def directory(tmp_path: Path) -> ReleaseDirectory:
     made = ReleaseDirectory(path=tmp_path / "1")

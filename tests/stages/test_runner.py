@@ -74,7 +74,10 @@ def run(scene: Scene, stage: Stage, *, at: float = 1_800_000_000.0) -> Outcome:
 def bare(scene: Scene) -> Scene:
     """The release without its wheelhouse, which the plain stage makes in its place."""
     for stage in ("sign-wheelhouse", "wheelhouse"):
-        scene.directory.withdraw((stage,))
+        receipt = scene.directory.receipt(stage)
+        assert receipt is not None
+        for path in (f"receipts/{stage}.json", *receipt.outputs):
+            (scene.directory.path / path).unlink()
     return scene
 
 

@@ -18,7 +18,7 @@ from hephaestus.consumer.refusals import DigestsDisagree, WheelsUnfit
 from hephaestus.consumer.trust import Claim
 from hephaestus.consumer.wheels import Interpreter, fitting_wheel
 from hephaestus.release.boundary import boundary
-from hephaestus.release.extraction import ArchiveRefused, archive_members, extract_archive
+from hephaestus.release.extraction import ArchiveRefused, extract_archive
 from hephaestus.release.manifest import parse_sums
 from hephaestus.services.errors import AnswerTooLarge
 from hephaestus.services.github import GitHubClient
@@ -156,25 +156,12 @@ class WheelhouseFetch:
         claim = Claim(file=archive, kind="bundle", proof=bundle, name=name, sha256=sha256)
         self.proofs.signed(name, [claim], tag=chosen.release.tag)
 
-    def _held(self, unpacked: Unpacked | None, archive: Path, sha256: str) -> Unpacked | None:
-        """The wheels found unpacked, if they are the verified archive's: the marker beside them is nobody's word."""
-        if unpacked is None:
-            return None
-        with storage_failures(self.cache.folder):
-            members = archive_members(archive, sha256=sha256)
-        if {member.name: member.digest for member in members} == dict(unpacked.members):
-            return unpacked
-        self.narrator.warn(f"{unpacked.folder} does not hold what {archive.name} does; it is unpacked again")
-        return None
-
     def _unpack(self, archive: Path, sha256: str) -> Unpacked:
         self.narrator.step(f"unpacking {archive.name}")
         folder = self.private / "wheels"
         boundary(f"unpack {archive.name}")
         with storage_failures(self.cache.folder):
-            # Where others can write, too, an archive could be exchanged since it was verified.
-            promised = sha256 if archive.parent != self.private else ""
-            members = extract_archive(archive, folder, sha256=promised)
+            members = extract_archive(archive, folder, sha256=sha256)
             unpacked = Unpacked.of(folder, archive.name, sha256, members)
         boundary(f"unpacked {archive.name}")
         return unpacked

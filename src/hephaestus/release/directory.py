@@ -215,16 +215,6 @@ class ReleaseDirectory:
             leftover.unlink()
         return done
 
-    def withdraw(self, stages: tuple[str, ...]) -> None:
-        """Take back the outputs and receipts of ``stages`` (last first): their receipts go before their files."""
-        for stage in reversed(stages):
-            receipt = self.receipt(stage)
-            if receipt is None:
-                continue
-            (self.path / _RECEIPTS / f"{stage}.json").unlink()
-            boundary(f"withdrew {stage}")
-            self._remove(set(receipt.outputs))
-
     def _roll_forward(self, folder: Path, receipt: Receipt) -> None:
         target = self.path / _RECEIPTS / f"{receipt.stage}.json"
         former = self._former(receipt.stage)

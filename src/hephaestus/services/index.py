@@ -118,11 +118,7 @@ class IndexClient:
             return None
         if self._html and answer.headers.get("content-type", "").partition(";")[0].strip().lower() in HTML_MEDIA:
             return read_html(answer.text, name=name, url=answer.url)
-        project = IndexProject.read(
-            answer.json(media=(_SIMPLE,)),
-            url=answer.url,
-            last_serial=answer.headers.get("x-pypi-last-serial", ""),
-        )
+        project = IndexProject.read(answer.json(media=(_SIMPLE,)), url=answer.url)
         if project.name != canonicalize_name(name):
             raise AnswerInvalid(url=answer.url, defect=f"it is about {project.name!r}, not {name!r}")
         return project

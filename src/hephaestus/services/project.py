@@ -62,7 +62,6 @@ class IndexProject:
     versions: tuple[str, ...] = ()
     status: str = "active"
     reason: str = ""
-    last_serial: int | None = None
 
     def file(self, filename: str) -> IndexFile | None:
         """The file of that name."""
@@ -74,7 +73,7 @@ class IndexProject:
         return tuple(file for file in self.files if file.version == wanted)
 
     @classmethod
-    def read(cls, data: Any, *, url: str, last_serial: str = "") -> IndexProject:
+    def read(cls, data: Any, *, url: str) -> IndexProject:
         """Read the page's JSON; ``url`` is the page's (file addresses may be relative). Raises AnswerInvalid."""
         if not isinstance(data, dict):
             raise AnswerInvalid(url=url, defect="a JSON object was expected")
@@ -97,14 +96,12 @@ class IndexProject:
         twice = sorted(name for name, count in Counter(file.filename for file in read).items() if count > 1)
         if twice:
             raise AnswerInvalid(url=url, defect=f"files listed twice: {', '.join(twice)}")
-        serial = meta.get("_last-serial", last_serial)
         return cls(
             name=str(canonicalize_name(data["name"])),
             files=read,
             versions=tuple(versions),
             status=str(status.get("status") or "active"),
             reason=excerpt(str(status.get("reason") or "")),
-            last_serial=int(serial) if re.fullmatch(r"[0-9]{1,18}", str(serial)) else None,
         )
 
 

@@ -44,8 +44,6 @@ class Job:
     ref: str
     sha: str
     event: str
-    run_id: str = ""
-    attempt: str = "1"
 
 
 def read_job(environ: Mapping[str, str], *, project: Project) -> Job:
@@ -58,8 +56,6 @@ def read_job(environ: Mapping[str, str], *, project: Project) -> Job:
         ref=environ.get("GITHUB_REF", ""),
         sha=environ.get("GITHUB_SHA", ""),
         event=environ.get("GITHUB_EVENT_NAME", ""),
-        run_id=environ.get("GITHUB_RUN_ID", ""),
-        attempt=environ.get("GITHUB_RUN_ATTEMPT", "1"),
     )
 
 

@@ -130,10 +130,6 @@ class Index:
         with self._store.reading() as state:
             return files_of(state, project_key(project))
 
-    def has_files(self, project: str, version: str) -> bool:
-        """Whether any file of this version is there."""
-        return any(Version(file.version) == Version(version) for file in self.files(project))
-
     def add_user_token(self, user: str, *, projects: Sequence[str] | None = None) -> str:
         """A new API token of a user, for all projects or some; returns its text, which is kept nowhere."""
         text = new_token(self.name)
