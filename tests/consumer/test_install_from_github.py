@@ -382,6 +382,46 @@ def test_an_odd_name_of_another_asset_is_no_obstacle(shop: Shop) -> None:
     assert shop.install("--download-only").code == 0
 
 
+OTHER = "cp313-cp313-win_arm64"
+FOR_OTHER = "tiny-1.2.3-wheels-3.13-win_arm64.tar.gz"
+
+
+def targeted(shop: Shop, *, default: dict[str, bytes]) -> None:
+    """A release with its default archive, and one for a Windows that this is not."""
+    elsewhere = packed({f"need-1.0-{OTHER}.whl": NEED.wheel()})
+    shop.release({**shop.assets(packed(default)), **shop.assets(elsewhere, name=FOR_OTHER)})
+
+
+def test_a_download_is_for_the_target_that_was_asked_for(shop: Shop) -> None:
+    """--target takes the archive of another machine; without it this Python's, and the others are named."""
+    targeted(shop, default=wheels())
+    done = shop.install("--download-only", "--target", "3.13-win_arm64", "--json")
+    assert (done.code, done.data["files"][0]["name"]) == (0, FOR_OTHER), done
+    done = shop.install("--download-only", "--json")
+    assert (done.code, done.data["files"][0]["name"]) == (0, ARCHIVE), done
+    assert "`--target` takes another: 3.13-win_arm64" in done.err
+
+
+def test_a_download_for_nobody_is_refused_with_the_targets_there_are(shop: Shop) -> None:
+    """The default archive is held against what was asked for: named or not, wheels of another platform are refused."""
+    targeted(shop, default={f"need-1.0-{OTHER}.whl": NEED.wheel()})
+    for words in (("--target", "3.12-macosx_11_0_arm64"), ()):
+        done = shop.install("--download-only", *words)
+        assert done.code == 1, done
+        assert "has no archive for " in done.err
+        assert "it has one for 3.13-win_arm64" in done.err
+        assert f"{ARCHIVE} has need only as need-1.0-{OTHER}.whl" in done.err
+        assert "--target" in done.err
+
+
+def test_the_only_archive_is_taken_by_who_asks_for_none(shop: Shop, venv: Path) -> None:
+    """With one archive there is nothing to choose; who names a Python it does not fit is told."""
+    shop.release(shop.assets(packed({f"need-1.0-{OTHER}.whl": NEED.wheel()})))
+    assert shop.install("--download-only").code == 0
+    done = shop.install("--download-only", "--python", venv)
+    assert (done.code, "has no archive for Python 3." in done.err) == (1, True), done
+
+
 def test_patterns_choose_other_assets(shop: Shop) -> None:
     """Each of the three patterns is followed, from the command line and from the environment."""
     archive = packed(wheels())

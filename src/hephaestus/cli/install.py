@@ -110,6 +110,14 @@ def install(
     python: Annotated[
         str | None, typer.Option("--python", metavar="PYTHON", help="The Python to install into: this one.")
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="PYTHON-PLATFORM",
+            help="With --download-only: the archive for that target, like 3.12-win_amd64.",
+        ),
+    ] = None,
     pip_arg: Annotated[
         list[str] | None,
         typer.Option("--pip-arg", metavar="WORD", help="An argument for pip about where files go; repeatable."),

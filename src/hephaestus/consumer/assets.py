@@ -6,16 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from packaging.tags import platform_tags
 from packaging.version import Version
 
 from hephaestus.consumer.options import InstallOptions
 from hephaestus.consumer.refusals import AssetMissing, ReleaseMissing
-from hephaestus.consumer.wheels import Interpreter
+from hephaestus.consumer.wanted import Wanted
 from hephaestus.release.extraction import ArchiveRefused
 from hephaestus.release.names import unfit_member_name
 from hephaestus.release.tags import meant_by_tag, read_tag, tag_of
-from hephaestus.release.targets import read_targets
+from hephaestus.release.targets import Target, read_targets
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.releases import Asset, Release
 
@@ -27,13 +26,18 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """The assets of one release: the archive, every list its digest may stand in, its bundle if there is one."""
+    """The assets of one release: the archive, every list its digest may stand in, its bundle if there is one.
+
+    ``targets`` are those that have an archive named after them; ``named`` whether this is one of these.
+    """
 
     release: Release
     archive: Asset
     manifests: tuple[Asset, ...]
     bundle: Asset | None
     looked_for_bundle: str
+    targets: tuple[str, ...] = ()
+    named: bool = False
 
 
 def find_release(client: GitHubClient, options: InstallOptions) -> Release:
@@ -66,10 +70,10 @@ def find_release(client: GitHubClient, options: InstallOptions) -> Release:
     return max(found, key=lambda release: versions[release.id] or Version("0"))
 
 
-def choose(release: Release, options: InstallOptions, *, interpreter: Interpreter | None = None) -> Chosen:
+def choose(release: Release, options: InstallOptions, *, wanted: Wanted) -> Chosen:
     """Choose by pattern, first in the order of the API; raises AssetMissing, ArchiveRefused.
 
-    Without a pattern of the user's own, the archive of a target that covers the interpreter goes before the default.
+    Without a pattern of the user's own, the archive of a target that covers what is wanted goes before the default.
     """
     assets = [asset for asset in release.assets if asset.uploaded]
     archive = _first(assets, options.asset_pattern)
@@ -81,8 +85,10 @@ def choose(release: Release, options: InstallOptions, *, interpreter: Interprete
             available=[asset.name for asset in assets],
             option="--asset-pattern",
         )
-    if interpreter is not None and options.asset_pattern == type(options).asset_pattern:
-        archive = _for_target(assets, archive, interpreter) or archive
+    made = _by_target(assets, archive) if options.asset_pattern == type(options).asset_pattern else {}
+    near = {target: far for target in made if (far := wanted.distance(target)) is not None}
+    if near:
+        archive = made[min(near, key=lambda target: near[target])]
     problem = unfit_member_name(archive.name)
     if not problem and not archive.name.endswith(".tar.gz"):
         problem = "is no .tar.gz"
@@ -108,6 +114,8 @@ def choose(release: Release, options: InstallOptions, *, interpreter: Interprete
         manifests=manifests,
         bundle=bundle,
         looked_for_bundle=f"{' or '.join(bundle_names)} among its assets",
+        targets=tuple(sorted(target.name for target in made)),
+        named=bool(near),
     )
 
 
@@ -115,21 +123,17 @@ def _first(assets: Iterable[Asset], pattern: str) -> Asset | None:
     return next((asset for asset in assets if fnmatchcase(asset.name, pattern)), None)
 
 
-def _for_target(assets: Iterable[Asset], default: Asset, interpreter: Interpreter) -> Asset | None:
-    """The archive beside the default one (docs/wheelhouse.md) whose target is closest to the interpreter, here."""
+def _by_target(assets: Iterable[Asset], default: Asset) -> dict[Target, Asset]:
+    """The archives beside the default one (docs/wheelhouse.md), by the target each is named after."""
     stem, known, _ = default.name.partition("-wheelhouse.tar.gz")
     if not known:
-        return None
-    platforms = list(platform_tags())
-    found: list[tuple[int, int, Asset]] = []
+        return {}
+    found: dict[Target, Asset] = {}
     for asset in assets:
         name = asset.name.removeprefix(f"{stem}-wheels-").removesuffix(".tar.gz")
-        if asset.name != f"{stem}-wheels-{name}.tar.gz":
-            continue
-        for target in read_targets([name])[0]:
-            if target.covers(implementation=interpreter.name, version=interpreter.version, platforms=platforms):
-                found.append((platforms.index(target.platform), -target.patch, asset))
-    return min(found, key=lambda one: one[:2])[2] if found else None
+        if asset.name == f"{stem}-wheels-{name}.tar.gz":
+            found |= dict.fromkeys(read_targets([name])[0], asset)
+    return found
 
 
 def _no_stable(releases: Iterable[Release], options: InstallOptions) -> ReleaseMissing:

@@ -12,11 +12,13 @@ from hephaestus.consumer.installers import without_network
 from hephaestus.consumer.origins import Installed
 from hephaestus.consumer.outcome import FetchedFile, Outcome
 from hephaestus.consumer.pip_errors import install_finding
-from hephaestus.consumer.refusals import InstallFailed
+from hephaestus.consumer.refusals import InstallFailed, TargetMissing
 from hephaestus.consumer.target import Target
+from hephaestus.consumer.wanted import Wanted
 from hephaestus.consumer.wheelhouse import Wheelhouse, WheelhouseFetch
 from hephaestus.consumer.wheels import pinned_requirements
 from hephaestus.release.boundary import boundary
+from hephaestus.release.targets import Target as ReleaseTarget
 from hephaestus.services.github import GitHubClient
 
 __all__ = ["install_from_github"]
@@ -34,15 +36,18 @@ def install_from_github(installation: Installation) -> Outcome:
         installation.warn("the token does not look like one of GitHub's; it is used all the same")
     target = None if options.download_only else installation.look(Path.cwd())
     installation.narrator.step(f"asking {options.repository} for {options.tag or 'its latest stable release'}")
-    interpreter = None if target is None else target.interpreter
-    chosen = choose(find_release(client, options), options, interpreter=interpreter)
+    wanted = _wanted(installation, target)
+    chosen = choose(find_release(client, options), options, wanted=wanted)
+    if target is None and chosen.targets:
+        told = f"{chosen.archive.name} is taken, for {wanted.text}"
+        installation.narrator.step(f"{told}; `--target` takes another: {', '.join(chosen.targets)}")
     installation.settle_age(chosen.release.published, f"{options.repository} {chosen.release.tag}")
     if options.dry_run:
         return _planned(installation, chosen)
     cache = WheelhouseCache(options.destination, told=installation.narrator.step)
     with cache.opened() as private:
         try:
-            return _install(installation, client, chosen, cache, private, target)
+            return _install(installation, client, chosen, cache, private, target, wanted)
         finally:
             if options.cleanup and cache.remove_unpacked(chosen.archive.name):
                 installation.narrator.step(f"removed {cache.unpacked(chosen.archive.name)}")
@@ -55,6 +60,7 @@ def _install(
     cache: WheelhouseCache,
     private: Path,
     target: Target | None,
+    wanted: Wanted,
 ) -> Outcome:
     options = installation.options
     fetch = WheelhouseFetch(
@@ -73,6 +79,8 @@ def _install(
             if unfit := wheelhouse.unfit(target.interpreter):
                 raise unfit
             installed = _put(installation, wheelhouse, target, private)
+        else:
+            _meant(chosen, wheelhouse, wanted)
     finally:
         # Verified is verified, also where installing it fails: the next attempt need not fetch it again.
         cache.keep(private, archive=wheelhouse.archive, unpacked=wheelhouse.unpacked)
@@ -99,6 +107,35 @@ def _install(
         verdicts=tuple(installation.proofs.verdicts),
         warnings=tuple(installation.warnings),
     )
+
+
+def _wanted(installation: Installation, target: Target | None) -> Wanted:
+    """Whom the archive is for: the Python that is installed into, the one or the target that was named, this one."""
+    options = installation.options
+    if target is not None:
+        return Wanted(interpreter=target.interpreter)
+    if options.target:
+        return Wanted(target=ReleaseTarget.parse(options.target))
+    if not options.python_given:
+        return Wanted.here()
+    return Wanted(interpreter=Target.look(options.python, env=installation.env, folder=Path.cwd()).interpreter)
+
+
+def _meant(chosen: Chosen, wheelhouse: Wheelhouse, wanted: Wanted) -> None:
+    """Hold an archive that is named after no target against what is wanted. Raises TargetMissing.
+
+    Where nobody asked for one and the release has no other archive, there is nothing to choose.
+    """
+    if chosen.named or not (wanted.given or chosen.targets):
+        return
+    if lacking := wanted.lacks(wheelhouse.unpacked.wheels):
+        raise TargetMissing(
+            release=chosen.release.tag,
+            wanted=wanted.text,
+            targets=chosen.targets,
+            archive=chosen.archive.name,
+            lacking=lacking,
+        )
 
 
 def _put(installation: Installation, wheelhouse: Wheelhouse, target: Target, private: Path) -> tuple[Installed, ...]:

@@ -31,6 +31,7 @@ _FROM_GITHUB = (
     "asset_pattern",
     "manifest_pattern",
     "sigstore_pattern",
+    "target",
     "token",
     "remove_archive",
     "cleanup",
@@ -85,6 +86,7 @@ class InstallOptions:
     timeout: float = 10.0
     max_retries: int = 3
     python: str = sys.executable
+    target: str = ""
     pip_args: tuple[str, ...] = ()
     project: str = DISTRIBUTION_NAME
     index_url: str = ""
@@ -137,6 +139,11 @@ class InstallOptions:
         return options
 
     @property
+    def python_given(self) -> bool:
+        """Whether a Python was named that is not the one that runs this program."""
+        return self.python != sys.executable
+
+    @property
     def patterns_given(self) -> bool:
         """Whether the bundle's pattern was changed: then it alone decides which asset is the bundle."""
         return self.sigstore_pattern != type(self).sigstore_pattern
@@ -158,6 +165,8 @@ class InstallOptions:
         for name in _FROM_GITHUB if index else _FROM_INDEX:
             if name in asked:
                 yield f"--{name.replace('_', '-')} means nothing with --source {self.source}"
+        if "target" in asked and not index and not self.download_only:
+            yield "--target names where an archive is to be used, perhaps elsewhere: it needs --download-only"
         for name in ("destination", "overwrite"):
             if index and name in asked and not self.download_only:
                 yield f"--{name} means something with --source {self.source} only together with --download-only"
@@ -168,6 +177,8 @@ class InstallOptions:
             ("download_only", "cleanup"),
             ("download_only", "remove_archive"),
             ("download_only", "pip_args"),
+            ("target", "python"),
+            ("target", "asset_pattern"),
         ):
             if one in asked and other in asked:
                 yield f"--{one.replace('_', '-')} and --{_spelled(other)} contradict each other"
@@ -178,6 +189,7 @@ class InstallOptions:
         """Options whose value cannot be understood."""
         from packaging.utils import InvalidName, canonicalize_name
 
+        from hephaestus.release.targets import read_targets
         from hephaestus.services.address import Address
 
         for name in ("asset_pattern", "manifest_pattern", "sigstore_pattern", "repository", "python"):
@@ -211,6 +223,8 @@ class InstallOptions:
             yield error.what
         if self.trusted_root is not None and not self.trusted_root.is_file():
             yield f"--trusted-root {self.trusted_root} is no file"
+        if self.target and (wrong := read_targets([self.target])[1]):
+            yield f"--target {wrong[0]}"
         yield from unfit_pip_arguments(self.pip_args)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "PlaceTaken",
     "PlaceUnwritable",
     "ReleaseMissing",
+    "TargetMissing",
     "TargetUnfit",
     "Unsigned",
     "WheelsUnfit",
@@ -162,6 +163,29 @@ class WheelsUnfit(ReleaseError):
                 *(f"the release also has {name}" for name in others),
             ],
             next_step="choose the archive for this platform with `--asset-pattern`, or another Python with `--python`",
+        )
+
+
+class TargetMissing(ReleaseError):
+    """Raised when an archive is wanted for a Python and platform that the release was not made for."""
+
+    def __init__(
+        self,
+        *,
+        release: str,
+        wanted: str,
+        targets: Sequence[str],
+        archive: str,
+        lacking: Mapping[str, Sequence[str]],
+    ) -> None:
+        super().__init__(
+            what=f"release {release} has no archive for {wanted}",
+            why="wheels of another platform or Python would be of no use there",
+            details=[
+                *(f"it has one for {target}" for target in targets),
+                *(f"{archive} has {name} only as {', '.join(files)}" for name, files in lacking.items()),
+            ],
+            next_step="name one of its targets with `--target`, or take any archive by its name with `--asset-pattern`",
         )
 
 
