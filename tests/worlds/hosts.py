@@ -21,7 +21,7 @@ CONFIGURATION = Configuration(
 )
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 30.0) -> bool:
+def until(condition: Callable[[], bool], *, seconds: float = 300.0) -> bool:
     """Whether ``condition`` came true in time; looked at every 20 ms."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.02)):

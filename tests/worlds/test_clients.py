@@ -38,7 +38,7 @@ def _run(*argv: object, env: Mapping[str, str]) -> subprocess.CompletedProcess[s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 

@@ -97,7 +97,8 @@ def test_callers_at_once_share_one(tmp_path: Path, cache: Path, start: Hosts) ->
 
 def test_idle_leaves_no_process_and_no_address(tmp_path: Path, start: Hosts) -> None:
     """After a stretch without a request the host is gone, and so are host.json and the trust configuration."""
-    host = start(tmp_path / "state", idle_seconds=0.3)
+    # Its starter asks it once more when it is ready: that long it must live on a busy machine too.
+    host = start(tmp_path / "state", idle_seconds=2.0)
     assert until(lambda: not alive(host.pid))
     assert not (host.state / "host.json").exists()
     assert not host.trust_config.exists()
@@ -319,11 +320,12 @@ def test_a_host_that_hangs_is_waited_for_only_so_long(
     tmp_path: Path, start: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stopped host that holds its folder ends the wait with an error; no second host slips in."""
-    monkeypatch.setattr(hosting, "_ANSWER_SECONDS", 0.2)
     host = start(tmp_path / "state")
     os.kill(host.pid, signal.SIGSTOP)
     try:
-        with pytest.raises(HostNotStartedError, match="not ready within 1 s"):
+        with monkeypatch.context() as patch, pytest.raises(HostNotStartedError, match="not ready within 1 s"):
+            # Only while nobody can answer: what is asked afterwards may take the time a busy machine needs.
+            patch.setattr(hosting, "_ANSWER_SECONDS", 0.2)
             start(tmp_path / "state", start_seconds=1.0)
     finally:
         os.kill(host.pid, signal.SIGCONT)
@@ -331,7 +333,7 @@ def test_a_host_that_hangs_is_waited_for_only_so_long(
     host.shut_down()
     # The one that waited in vain gets the folder now, finds that nobody is waiting any more, and goes.
     assert until(lambda: not alive(host.pid))
-    with FileLock(host.state / "host.lock", timeout=30):
+    with FileLock(host.state / "host.lock", timeout=300):
         assert not (host.state / "host.json").exists()
 
 

@@ -51,7 +51,7 @@ def run(environment: dict[str, str], *argv: object) -> subprocess.CompletedProce
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 
