@@ -143,6 +143,9 @@ TESTS: Mapping[int, Sequence[tuple[str, str]]] = {
             "tag-lightweight",
         ),
     ],
+    19: [
+        ("stages/test_generators.py::test_stale_files_are_refused_by_name", "StaleFilesError"),
+    ],
     20: [
         ("stages/test_build.py::test_each_kind_is_named", "WrongDistributionError"),
     ],
@@ -301,18 +304,12 @@ TESTS: Mapping[int, Sequence[tuple[str, str]]] = {
     ],
 }
 
-#: What nothing holds yet, and why.
-OPEN: Mapping[int, str] = {
-    19: "nothing here knows a project's generators; what they write is held only to being committed (14)",
-}
-
 _HEAD = """\
 # Bad inputs: what is said, and what holds it
 
 Every bad input of the six groups below ends in one clear error with the next command. A case is an example file in
 `tests/examples/bad/` (adding a case is adding a file) or, where no file can say it, a test. The last column is the code
-of the finding or the class of the error. **open** means that nothing holds it yet, and why. Written by
-`python tests/examples/table.py`; a test keeps it true.
+of the finding or the class of the error. Written by `python tests/examples/table.py`; a test keeps it true.
 """
 
 
@@ -347,8 +344,6 @@ def _rows(number: int) -> Iterator[tuple[str, str]]:
             yield f"[{name}](../tests/examples/bad/{name}.toml)", f"`{case.code or case.error}`"
     for test, says in TESTS.get(number, ()):
         yield f"`tests/{test}`", says if says.islower() and ("-" not in says or " " in says) else f"`{says}`"
-    if number in OPEN:
-        yield "**open**", OPEN[number]
 
 
 def _numbers(case: Case) -> Sequence[int]:

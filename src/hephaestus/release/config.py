@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
@@ -25,11 +26,13 @@ class BuildConfig:
     """How distributions are built.
 
     ``constraints``: a requirements file with hashes for every build requirement, relative to the project.
-    ``reproducible``: ``auto`` (by backend), ``require``, ``report`` or ``off``.
+    ``reproducible``: ``auto`` (by backend), ``require``, ``report`` or ``off``. ``generators``: programs whose output
+    is committed, ``python FILE ...`` each.
     """
 
     constraints: str = ""
     reproducible: str = "auto"
+    generators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +143,8 @@ def _judge(config: Config, mistakes: Mistakes) -> None:
     if not directory or directory.startswith(("/", "~")) or ".." in directory.split("/") or directory == ".":
         mistakes.add(f"{_PREFIX}.directory", "must be a folder below the project's root")
     _wrong_targets(read_targets(config.wheelhouse.targets)[1], mistakes)
+    if problems := [problem for command in config.build.generators if (problem := _no_generator(command))]:
+        mistakes.add(f"{_PREFIX}.build.generators", "must be commands of Python", details=problems)
     targets = f"{_PREFIX}.wheelhouse.targets"
     if config.wheelhouse.default == "project" and not config.wheelhouse.targets and not mistakes.of(targets):
         mistakes.add(f"{_PREFIX}.wheelhouse.default", 'is "project", but there are no targets to hold what it needs')
@@ -148,6 +153,17 @@ def _judge(config: Config, mistakes: Mistakes) -> None:
     for name, index in config.indexes.items():
         for key, problem in index_problems(name, index):
             mistakes.add(".".join(filter(None, (_PREFIX, "indexes", name, key))), problem)
+
+
+def _no_generator(command: str) -> str:
+    """Why that is no command of a generator, or an empty string: only the build's own Python is there to run it."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        return f"{command!r}: {error}"
+    if len(words) < 2 or words[0] != "python":
+        return f"{command!r} is not `python FILE ...` or `python -m MODULE ...`"
+    return ""
 
 
 def _wrong_targets(problems: Sequence[str], mistakes: Mistakes) -> None:

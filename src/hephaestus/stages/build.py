@@ -18,6 +18,7 @@ from hephaestus.release.rules import check_distributions
 from hephaestus.release.rules.names import Expected, version_judgements
 from hephaestus.release.source import Source, SourceError, commit_export, export
 from hephaestus.stages.frontend import Built, Conditions, refusal_of, run_frontend
+from hephaestus.stages.generators import hold_generated
 from hephaestus.stages.notes import recorded_changes
 from hephaestus.stages.reproduction import NotReproducibleError, Verdict, age, demand, later_tick, verdict
 from hephaestus.stages.sealing import Ask, ask_index, hold_seals, inquire, sealing_findings
@@ -107,6 +108,7 @@ class BuildStage(Stage):
                 "constraints": _digest(constraints_of(context)),
                 "version_files": list(config.version_files),
                 "prebuilt": dict(prebuilt.digests) if prebuilt else None,
+                "generators": list(config.build.generators),
             }
         )
 
@@ -139,6 +141,8 @@ class BuildStage(Stage):
             raise SourceUnknownError
         prebuilt = prebuilt_of(context)
         interpreter = _interpreter(context)
+        if context.project.config.build.generators:
+            hold_generated(context, _exported(source, context.work / "generated"))
         built = _first_build(context, source, prebuilt)
         asked = demand(context)
         proof = self._second_build(context, source, built) if asked != Reproducibility.OFF else _Proof()
@@ -154,6 +158,7 @@ class BuildStage(Stage):
         warnings = [*proof.builds.warnings(), *_tree_warnings(proof.tree)]
         data = {
             "source": _source_data(context, source),
+            "generators": list(context.project.config.build.generators),
             "changes": recorded_changes(context, source),
             "distributions": {
                 path.name: {
