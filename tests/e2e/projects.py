@@ -31,6 +31,7 @@ __all__ = [
     "gone",
     "running",
     "until",
+    "written",
 ]
 
 SUITE = Path(__file__).resolve().parents[2]
@@ -241,7 +242,24 @@ def committed(
     settings: str = "",
 ) -> Project:
     """Make a project in a fresh repository, all of it committed."""
-    name, package = "tiny-thing", "tiny_thing"
+    project = written(root, setting=setting, version=version, dependencies=dependencies, settings=settings)
+    git(root, "init", "-q")
+    git(root, "add", "--all")
+    git(root, "commit", "-q", "-m", "first")
+    return project
+
+
+def written(
+    root: Path,
+    *,
+    setting: Setting,
+    name: str = "tiny-thing",
+    version: str = "1.2.3",
+    dependencies: tuple[str, ...] = (),
+    settings: str = "",
+) -> Project:
+    """Write a project's files into a new folder."""
+    package = name.replace("-", "_")
     project = Project(root=root, setting=setting, version=version)
     root.mkdir(parents=True)
     backend = (Path(__file__).parent / "backend.py").read_text(encoding="utf-8")
@@ -260,9 +278,6 @@ def committed(
         f"src/{package}/__init__.py",
         f'"""Tiny."""\n\n{imports}__version__ = "{version}"\n\n\ndef main():\n    print(f"{name} {{__version__}}")\n',
     )
-    git(root, "init", "-q")
-    git(root, "add", "--all")
-    git(root, "commit", "-q", "-m", "first")
     return project
 
 

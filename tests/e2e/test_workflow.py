@@ -7,121 +7,20 @@ import re
 import shutil
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import filelock
 import pytest
-from e2e.projects import SUITE, Project, Setting, committed, git, gone, until
+from e2e.projects import SUITE, Project, Setting, committed, git
+from e2e.runner import REPOSITORY, STAGES, SUCCESS, Runner, told
 from e2e.workflow import FILE, Run
 
-from hephaestus.release.chain import REQUIRES
 from hephaestus.release.receipts import Receipt
 from hephaestus.standins.github.store import Store
-from hephaestus.standins.services import Configuration
-from hephaestus.toolchain.locks import read_lock
-from hephaestus.toolchain.virtualenvs import cached_environment
-from hephaestus.worlds.children import installer
-from hephaestus.worlds.hosting import Host, ensure_host
 
-REPOSITORY = "IAmJonoBo/Hephaestus"
-ENVIRONMENTS = {"testpypi": "testpypi", "pypi": "pypi"}
-STAGES = list(REQUIRES)
 PREPARED = ["build", "sign", "check", "wheelhouse", "sign-wheelhouse"]
-SUCCESS = dict.fromkeys([*STAGES, "verdict"], "success")
-
-
-@dataclass(kw_only=True)
-class Runner:
-    """One place where jobs run, and the stand-ins behind them."""
-
-    origin: Path
-    folder: Path
-    state: Path
-    setting: Setting
-    hosts: list[Host] = field(default_factory=list)
-
-    @property
-    def cache(self) -> Path:
-        return Path(self.setting.environ["HEPHAESTUS_CACHE"])
-
-    def host(self, *faults: str) -> Host:
-        """The living stand-ins, with exactly these faults armed."""
-        environ = self.setting.environ
-        host = ensure_host(
-            self.state,
-            python=lambda: cached_environment(read_lock("standins"), env=installer(environ), cache=self.cache),
-            configuration=Configuration(
-                project="tiny-thing", repository=REPOSITORY, workflow=FILE, environments=ENVIRONMENTS
-            ),
-            cache=self.cache,
-            environ=environ,
-            idle_seconds=300,
-            faults=faults,
-            run=f"{len(self.hosts)}",
-        )
-        self.hosts.append(host)
-        return host
-
-    def run(self, tag: str = "v1.2.3", **options: Any) -> Run:
-        """A fresh run on ``tag``, which is on GitHub's main branch with its commit."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        host = self.host()
-        history = git(self.origin, "rev-list", "--reverse", tag).split()
-        host.push(history, tag=tag)
-        given = {"cache": self.cache, "repository": REPOSITORY, **options}
-        return Run(origin=self.origin, ref=tag, folder=self.folder, host=host, **given)
-
-    def rest(self) -> None:
-        """End the stand-ins."""
-        for host in {host.pid: host for host in self.hosts}.values():
-            if not gone(host.pid):
-                host.shut_down()
-                assert until(lambda pid=host.pid: gone(pid))  # type: ignore[misc]
-
-    def served(self, index: str) -> dict[str, str]:
-        """File name to sha256 of what an index holds."""
-        path = self.state / "index" / index / "state.json"
-        state = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"files": {}}
-        return {name: file["sha256"] for name, file in state["files"].items()}
-
-    def sent(self, index: str) -> dict[str, set[str]]:
-        """Every file name an index was sent, with every digest that was sent under it."""
-        path = self.state / "index" / index / "journal.jsonl"
-        found: dict[str, set[str]] = {}
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-            entry = json.loads(line)
-            if "filename" in entry:
-                found.setdefault(entry["filename"], set()).add(entry["sha256"])
-        return found
-
-    def release(self, tag: str = "v1.2.3") -> dict[str, Any]:
-        """The GitHub Release of a tag as the stand-in keeps it; empty when there is none."""
-        kept = json.loads((self.state / "github" / "repository.json").read_text(encoding="utf-8"))
-        return next((release for release in kept["releases"] if release["tag"] == tag), {})
-
-    def settle(self, run: Run) -> None:
-        """What every complete release looks like, whatever happened on the way."""
-        assert run.results() == SUCCESS, told(run)
-        assert run.green
-        served = self.served("pypi")
-        assert len(served) == 2
-        assert served == self.served("testpypi")
-        for index in ENVIRONMENTS:
-            assert all(len(digests) == 1 for digests in self.sent(index).values()), "other bytes were sent"
-        release = self.release()
-        assert (release["draft"], release["immutable"], release["prerelease"]) == (False, True, False)
-        assert len({asset["name"] for asset in release["assets"]}) == 12
-
-
-def told(run: Run) -> str:
-    """What a person sees of a run: each job's end, and the last of what failed ones said."""
-    return "\n".join(
-        f"{name}: {job.result}\n{job.output[-1500:] if job.result == 'failure' else ''}"
-        for name, job in run.jobs.items()
-    )
 
 
 def flow(origin: Project) -> None:

@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from ruamel.yaml import YAML
 
 from hephaestus.worlds.hosting import Host
 
-__all__ = ["Job", "Run", "services_file"]
+__all__ = ["FILE", "Job", "Run", "services_file", "triggered"]
 
 #: The workflow under test; its name is part of the publisher's identity.
 FILE = "publish-pypi.yml"
@@ -51,7 +52,7 @@ class Job:
 
 @dataclass(kw_only=True)
 class Run:
-    """One run of the workflow on a tag of ``origin``; ``jobs`` holds how each ended last.
+    """One run of the workflow ``file`` on a tag of ``origin``; ``jobs`` holds how each ended last.
 
     ``lost`` names jobs whose runner is lost while their session works: its processes are killed at their first tool.
     ``tamper`` is called with a job's name and workspace when its artifacts have arrived, before its session.
@@ -63,6 +64,7 @@ class Run:
     host: Host
     cache: Path
     repository: str
+    file: str = FILE
     kind: str = "tags"
     event: str = "push"
     plain: bool = False
@@ -90,7 +92,7 @@ class Run:
     @property
     def workflow(self) -> dict[str, Any]:
         """The workflow as the ref's own commit has it."""
-        text = git(self.origin, "show", f"{self.ref}:.github/workflows/{FILE}")
+        text = git(self.origin, "show", f"{self.ref}:.github/workflows/{self.file}")
         loaded: dict[str, Any] = YAML(typ="safe").load(text)
         return loaded
 
@@ -164,7 +166,7 @@ class Run:
             if "run" in step:
                 if step.get("id") == "nox" and self.tamper is not None:
                     self.tamper(name, workspace)
-                code = self._run(expressions.text(step["run"]), workspace, environ, done)
+                code = self._run(expressions.text(step["run"]), workspace / self._where(step, job), environ, done)
                 done.summary += files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
                 outputs = dict(
                     line.split("=", 1) for line in files["GITHUB_OUTPUT"].read_text(encoding="utf-8").splitlines()
@@ -180,14 +182,23 @@ class Run:
         done.outputs = _filled(job.get("outputs", {}), expressions)
         return done
 
-    def _run(self, command: str, workspace: Path, environ: Mapping[str, str], done: Job) -> int:
-        tools = self._ready_made(workspace) if " pip install " in command and not self.plain else None
+    def _where(self, step: Mapping[str, Any], job: Mapping[str, Any]) -> str:
+        """The folder a step runs in: its own word, its job's, the workflow's, else the top of the workspace."""
+        said = (step, *(each.get("defaults", {}).get("run", {}) for each in (job, self.workflow)))
+        return str(next((each["working-directory"] for each in said if "working-directory" in each), "."))
+
+    def _run(self, command: str, folder: Path, environ: Mapping[str, str], done: Job) -> int:
+        if not folder.is_dir():
+            # The runner starts no shell there, and the step fails with these words.
+            done.output += f"An error occurred trying to start process with working directory '{folder}'.\n"
+            return 1
+        tools = self._ready_made(folder, command) if " pip install " in command and not self.plain else None
         if tools is not None and tools.is_dir():
-            (workspace / ".venv").symlink_to(tools, target_is_directory=True)
+            (folder / ".venv").symlink_to(tools, target_is_directory=True)
             return 0
         dies = done.name in self.lost and command.startswith(".venv/bin/nox ")
         with subprocess.Popen(
-            ["bash", "-e", "-c", command], cwd=workspace, env=dict(environ), stdin=subprocess.DEVNULL,
+            ["bash", "-e", "-c", command], cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", start_new_session=True,
         ) as process:  # fmt: skip
             assert process.stdout is not None
@@ -199,14 +210,18 @@ class Run:
                         os.killpg(process.pid, signal.SIGKILL)
         code = process.returncode
         if tools is not None and code == 0:
-            (workspace / ".venv").rename(tools)
-            (workspace / ".venv").symlink_to(tools, target_is_directory=True)
+            (folder / ".venv").rename(tools)
+            (folder / ".venv").symlink_to(tools, target_is_directory=True)
         return code
 
-    def _ready_made(self, workspace: Path) -> Path:
-        """Where the result of the install step is kept: by this runner's place and the lock it installs."""
-        lock = hashlib.sha256((workspace / "dev" / "release.txt").read_bytes()).hexdigest()[:12]
-        return self.folder.parent / f"{self.folder.name}-tools-{lock}"
+    def _ready_made(self, folder: Path, command: str) -> Path:
+        """Where the result of the install step is kept: by this runner's place, the folder, and the lock it installs.
+
+        The scripts of an environment name the place it was made in.
+        """
+        lock = (folder / command.rpartition(" -r ")[2].strip()).read_bytes()
+        place = folder.relative_to(self.folder / "workspace").as_posix().encode()
+        return self.folder.parent / f"{self.folder.name}-tools-{hashlib.sha256(lock + place).hexdigest()[:12]}"
 
     def _action(self, uses: str, given: Mapping[str, str], workspace: Path) -> dict[str, str]:
         action = uses.partition("@")[0]
@@ -275,7 +290,7 @@ class Run:
         whole = environment(home, cache=self.cache, path=os.pathsep.join(path))
         environ = {key: value for key, value in whole.items() if key in _RUNNER or key.startswith(_SOURCES)}
         github = self._github()
-        workflow = f"{self.repository}/.github/workflows/{FILE}@{github['ref']}"
+        workflow = f"{self.repository}/.github/workflows/{self.file}@{github['ref']}"
         environ |= {
             "CI": "true",
             "GITHUB_ACTIONS": "true",
@@ -292,7 +307,7 @@ class Run:
         if job.get("permissions", {}).get("id-token") == "write":
             place = job.get("environment", {}).get("name", "-")
             identity = {
-                "repository": self.repository, "workflow": FILE, "ref": github["ref"], "sha": github["sha"],
+                "repository": self.repository, "workflow": self.file, "ref": github["ref"], "sha": github["sha"],
                 "event_name": self.event,
             }  # fmt: skip
             told = self.host.jobs(identity, [place])[place]
@@ -312,6 +327,17 @@ _TOLD = {
 
 #: Variables of any runner that say nothing about the project.
 _RUNNER = ("HOME", "LANG", "PATH", "TMPDIR", "TEMP", "TMP", "HEPHAESTUS_CACHE", "PYENV_ROOT")
+
+
+def triggered(origin: Path, tag: str) -> list[str]:
+    """The workflow files that a push of the tag starts, by the filters in the tag's own commit.
+
+    Of GitHub's filter patterns ``*`` (no slash) and ``[]`` are read as fnmatch reads them; tags have no slash here.
+    """
+    names = git(origin, "ls-tree", "--name-only", tag, ".github/workflows/").splitlines()
+    loaded = {name: YAML(typ="safe").load(git(origin, "show", f"{tag}:{name}")) for name in names}
+    filters = {name: (workflow["on"].get("push") or {}).get("tags", ()) for name, workflow in loaded.items()}
+    return [Path(name).name for name in names if any(fnmatchcase(tag, pattern) for pattern in filters[name])]
 
 
 def services_file(host: Host, path: Path) -> Path:
