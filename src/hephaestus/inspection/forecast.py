@@ -22,13 +22,14 @@ from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.project import Project
 from hephaestus.release.source import Source
 from hephaestus.services.errors import ServiceError
+from hephaestus.stages.catalogue import stage_of
 from hephaestus.stages.runner import own_missing, stage_key
 from hephaestus.stages.stage import Context, Options, Stage
 from hephaestus.toolchain.process import Completed
 from hephaestus.worlds.private import PrivateTarget, token_problem
 from hephaestus.worlds.world import ChildKind, GitHub, Index, Policy, Sigstore, World
 
-__all__ = ["Forecast", "Foreseen", "foresee", "hindrances", "private_hindrances", "stage_of"]
+__all__ = ["Forecast", "Foreseen", "foresee", "hindrances", "private_hindrances"]
 
 DONE, LEFT_OUT, RUN, REFUSED, WAITS, UNKNOWN = "done", "left out", "run", "refused", "waits", "unknown"
 _GOES_ON = (DONE, LEFT_OUT)
@@ -104,24 +105,6 @@ class _Listener:
 
     def progress(self, done: int, total: int, unit: str) -> None:
         """Passed over."""
-
-
-def stage_of(name: str) -> Stage:
-    """The stage of that name; raises KeyError."""
-    from hephaestus.stages.build import BuildStage
-    from hephaestus.stages.check import CheckStage
-    from hephaestus.stages.github_release import GitHubReleaseStage
-    from hephaestus.stages.sign import SignDistributions, SignWheelhouse
-    from hephaestus.stages.smoke import SmokeStage
-    from hephaestus.stages.upload import UploadPyPI, UploadTestPyPI
-    from hephaestus.stages.verify import VerifyStage
-    from hephaestus.stages.wheelhouse import WheelhouseStage
-
-    makers: tuple[Callable[[], Stage], ...] = (
-        BuildStage, SignDistributions, CheckStage, UploadTestPyPI, SmokeStage, UploadPyPI, WheelhouseStage,
-        SignWheelhouse, GitHubReleaseStage, VerifyStage,
-    )  # fmt: skip
-    return dict(zip(STAGES, makers, strict=True))[name]()
 
 
 def foresee(

@@ -9,33 +9,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import nox
 
-    from hephaestus.stages.stage import Stage
-
 __all__ = ["release_sessions"]
 
-#: Session, its module and class, and its lines for ``nox -l`` and ``nox --usage``.
-_CHAIN: tuple[tuple[str, str, str], ...] = (
-    ("build", "build:BuildStage", "Build sdist and wheel from a clean export of the commit, twice, and compare."),
-    ("sign", "sign:SignDistributions", "Sign every distribution (Sigstore, PEP 740) and verify at once."),
-    ("check", "check:CheckStage", "Predict what an index would refuse; hold contents against the commit."),
-    ("upload-testpypi", "upload:UploadTestPyPI", "Upload what Test PyPI lacks; confirm by SHA-256."),
-    ("smoke", "smoke:SmokeStage", "Install what Test PyPI serves; import it, run it."),
-    ("upload-pypi", "upload:UploadPyPI", "Upload the same bytes to PyPI; confirm by SHA-256."),
-    ("wheelhouse", "wheelhouse:WheelhouseStage", "Pack every wheel needed; prove an offline install."),
-    ("sign-wheelhouse", "sign:SignWheelhouse", "Sign the wheelhouse and its SBOM; verify at once."),
-    (
-        "github-release",
-        "github_release:GitHubReleaseStage",
-        "Draft, attach every asset, read it back; publish last.",
-    ),
-    ("verify", "verify:VerifyStage", "Compare what PyPI, Test PyPI and GitHub serve with the manifest."),
-)
+#: The lines of the stages' sessions for ``nox -l`` and ``nox --usage``.
+_LINES: Mapping[str, str] = {
+    "build": "Build sdist and wheel from a clean export of the commit, twice, and compare.",
+    "sign": "Sign every distribution (Sigstore, PEP 740) and verify at once.",
+    "check": "Predict what an index would refuse; hold contents against the commit.",
+    "upload-testpypi": "Upload what Test PyPI lacks; confirm by SHA-256.",
+    "smoke": "Install what Test PyPI serves; import it, run it.",
+    "upload-pypi": "Upload the same bytes to PyPI; confirm by SHA-256.",
+    "wheelhouse": "Pack every wheel needed; prove an offline install.",
+    "sign-wheelhouse": "Sign the wheelhouse and its SBOM; verify at once.",
+    "github-release": "Draft, attach every asset, read it back; publish last.",
+    "verify": "Compare what PyPI, Test PyPI and GitHub serve with the manifest.",
+}
 
 
 def release_sessions(*, prefix: str = "", tags: tuple[str, ...] = ("release",)) -> None:
@@ -53,11 +47,11 @@ def release_sessions(*, prefix: str = "", tags: tuple[str, ...] = ("release",)) 
 
     from hephaestus.release.chain import REQUIRES
 
-    names = [f"{prefix}{name}" for name, *_ in _CHAIN] + [f"{prefix}release", f"{prefix}bump"]
+    names = [f"{prefix}{name}" for name in _LINES] + [f"{prefix}release", f"{prefix}bump"]
     if clashes := sorted(set(names) & set(registered())):
         msg = f"sessions {', '.join(clashes)} exist already: call release_sessions(prefix='release-') instead"
         raise ValueError(msg)
-    for name, where, line in _CHAIN:
+    for name, line in _LINES.items():
         register = nox.session(
             name=f"{prefix}{name}",
             requires=[f"{prefix}{other}" for other in REQUIRES[name]],
@@ -66,18 +60,19 @@ def release_sessions(*, prefix: str = "", tags: tuple[str, ...] = ("release",)) 
             default=False,
             tags=list(tags),
         )
-        register(_body(where, line))
+        register(_body(name, line))
     register = nox.session(name=f"{prefix}release", requires=names[:-2], python=False, default=False, tags=list(tags))
     register(_summary())
     # Without the tags: `nox -t release` must never make a version.
     nox.session(name=f"{prefix}bump", python=False, default=False)(_bump())
 
 
-def _body(where: str, line: str) -> Callable[[nox.Session], None]:
+def _body(name: str, line: str) -> Callable[[nox.Session], None]:
     def body(session: nox.Session) -> None:
         from hephaestus.nox.session import run
+        from hephaestus.stages.catalogue import stage_of
 
-        run(session, lambda: _stage(where))
+        run(session, lambda: stage_of(name))
 
     body.__doc__ = (
         f"{line}\n\nRehearses against local stand-ins unless `-- --publish` is given. `-- --help` lists the options."
@@ -106,11 +101,3 @@ def _bump() -> Callable[[nox.Session], None]:
         "Not pushed unless `-- --push` is given. `-- --help` lists the options."
     )
     return body
-
-
-def _stage(where: str) -> Stage:
-    from importlib import import_module
-
-    module, _, name = where.partition(":")
-    stage: Stage = getattr(import_module(f"hephaestus.stages.{module}"), name)()
-    return stage
