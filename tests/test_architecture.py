@@ -34,6 +34,19 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT / "src").with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _offered(tree: ast.Module) -> list[str] | None:
+    """What a module's ``__all__`` names; None without one (programs of their own)."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
+            return list(ast.literal_eval(node.value))
+    return None
+
+
 def _imports(tree: ast.AST) -> Iterator[str]:
     """Every module that is imported anywhere in a tree, inside functions and type-checking blocks too."""
     for node in ast.walk(tree):
@@ -149,6 +162,39 @@ def test_a_module_has_one_noun(path: Path) -> None:
 def test_everything_public_says_what_it_is(path: Path) -> None:
     """Every public module, class, function and method has a docstring; what implements a documented one may lack it."""
     assert list(_silent(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+def test_what_is_taken_from_a_module_it_offers() -> None:
+    """No module imports from another what that one does not name in its ``__all__``."""
+    trees = {_module(path): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+    offered = {name: set(names) for name, tree in trees.items() if (names := _offered(tree)) is not None}
+    taken = {
+        f"{importer} takes {alias.name} from {node.module}"
+        for importer, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in offered
+        for alias in node.names
+        if alias.name not in offered[node.module] and f"{node.module}.{alias.name}" not in trees
+    }
+    assert len(offered) > 200
+    assert taken == set()
+
+
+#: What the model starts: git, which alone knows commits. It talks to nobody.
+_STARTING_GIT = {"src/hephaestus/release/repository.py", "src/hephaestus/release/source.py"}
+_TALKING = ("asyncio", "ftplib", "http", "requests", "smtplib", "ssl", "urllib.request", "urllib3", "xmlrpc")
+
+
+def test_the_model_has_no_effects_but_on_files() -> None:
+    """release/ has no network, and starts nothing but git, in two modules; of `socket` it takes the host's name."""
+    for path in sorted((PACKAGE / "release").rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        imported = set(_imports(ast.parse(source)))
+        assert not {name for name in imported if name.startswith(_TALKING)}, _name(path)
+        assert ("subprocess" in imported) == (_name(path) in _STARTING_GIT), _name(path)
+        used = {part for part in ast.walk(ast.parse(source)) if isinstance(part, ast.Attribute)}
+        sockets = {part.attr for part in used if isinstance(part.value, ast.Name) and part.value.id == "socket"}
+        assert sockets <= {"gethostname"}, _name(path)
 
 
 @pytest.mark.parametrize("path", TESTS, ids=_name)

@@ -27,6 +27,7 @@ __all__ = [
     "Way",
     "decide",
     "shelves",
+    "version_given",
 ]
 
 

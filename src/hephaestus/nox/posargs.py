@@ -13,7 +13,7 @@ from hephaestus.release.directory import STAGES
 from hephaestus.release.errors import ReleaseError
 from hephaestus.stages.stage import Options
 
-__all__ = ["PublishVariableError", "Request", "UsageError", "parse"]
+__all__ = ["HelpAsked", "PublishVariableError", "Request", "UsageError", "parse"]
 
 
 class UsageError(ReleaseError):

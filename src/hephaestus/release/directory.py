@@ -22,7 +22,7 @@ from hephaestus.release.files import TEMPORARY_PREFIX, NotWritableError, place, 
 from hephaestus.release.manifest import compare, digest_of, settled_digest
 from hephaestus.release.receipts import Receipt, ReceiptError
 
-__all__ = ["STAGES", "DirectoryDamagedError", "ReleaseDirectory"]
+__all__ = ["BURNED", "STAGES", "DirectoryDamagedError", "ReleaseDirectory", "Staging"]
 
 #: Every stage that leaves a receipt, in the order of the chain.
 STAGES = (
@@ -41,6 +41,8 @@ _TERRITORY: Mapping[str, tuple[str, ...]] = {
 _STAGED = ".staged"
 _RECEIPTS = "receipts"
 _SUMMARY = "summary.json"
+#: File names that an index has refused for ever (``release.burned``).
+BURNED = "burned.json"
 
 #: Errors of the system that a person can do something about, whatever was being written.
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
@@ -130,7 +132,7 @@ class ReleaseDirectory:
         unvouched = tuple(
             place for stage, places in _TERRITORY.items() if self.receipt(stage) is None for place in places
         )
-        known = {f"{_RECEIPTS}/{stage}.json" for stage in STAGES} | {_SUMMARY}
+        known = {f"{_RECEIPTS}/{stage}.json" for stage in STAGES} | {_SUMMARY, BURNED}
         present: dict[str, str | None] = {}
         for path in self._walk():
             name = path.relative_to(self.path).as_posix()

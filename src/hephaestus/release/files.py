@@ -13,7 +13,7 @@ from typing import BinaryIO
 from hephaestus.release.boundary import boundary
 from hephaestus.release.errors import ReleaseError
 
-__all__ = ["NotWritableError", "place", "replacing", "sync_folder", "write_bytes", "write_text"]
+__all__ = ["TEMPORARY_PREFIX", "NotWritableError", "place", "replacing", "sync_folder", "write_bytes", "write_text"]
 
 #: Names of files not yet in place; a leftover belongs to a run that was killed.
 TEMPORARY_PREFIX = ".incoming-"

@@ -17,7 +17,10 @@ from hephaestus.release.errors import Finding, ReleaseError
 
 __all__ = [
     "ManifestError",
+    "case_twins",
+    "compare",
     "digest_of",
+    "is_digest",
     "manifest_digest",
     "parse_sums",
     "render_sums",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hephaestus.release.errors import ReleaseError
 
-__all__ = ["INSTALL_OPTIONS", "Lock", "LockError", "read_lock"]
+__all__ = ["INSTALL_OPTIONS", "Lock", "LockError", "read_lock", "read_lock_file"]
 
 #: What pip and uv are told when they install a lock: these very files, wheels only, nothing resolved.
 INSTALL_OPTIONS = ("--require-hashes", "--only-binary", ":all:", "--no-deps")

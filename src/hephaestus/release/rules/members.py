@@ -8,7 +8,16 @@ from collections.abc import Collection, Iterable, Sequence
 from hephaestus.release.metadata import CoreMetadata
 from hephaestus.release.rules.judgement import Judgement
 
-__all__ = ["BOMB_RATIO", "BOMB_SIZE", "bomb_judgement", "layout_judgements", "license_file_judgements", "unsafe_reason"]
+__all__ = [
+    "BOMB_RATIO",
+    "BOMB_SIZE",
+    "bomb_judgement",
+    "layout_judgements",
+    "license_file_judgements",
+    "path_judgements",
+    "private_judgements",
+    "unsafe_reason",
+]
 
 BOMB_SIZE = 64 * 1024 * 1024
 """Unpacked bytes below which no ratio is suspicious."""

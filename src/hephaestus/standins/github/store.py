@@ -14,7 +14,7 @@ from typing import Any
 
 from hephaestus.standins.github.policy import Policy
 
-__all__ = ["Repository", "Store", "StoredAsset", "StoredRelease"]
+__all__ = ["Repository", "Store", "StoredAsset", "StoredRelease", "tag_object_sha"]
 
 
 @dataclass(kw_only=True)
