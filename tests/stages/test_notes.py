@@ -65,16 +65,18 @@ def test_without_anything_to_tell_the_notes_still_say_what_is_released(
     assert all(digest in notes for digest in scene.digests.values())
 
 
-def test_long_notes_are_cut_with_a_link_to_the_rest(scene: Scene) -> None:
-    """What GitHub would refuse as too long is cut after a whole line; files and check stay whole."""
-    recorded(scene, changes={"text": "\n".join(f"- change {n} {'x' * 80}" for n in range(3000)), "from": "changelog"})
+@pytest.mark.parametrize("folder", ["", "packages/core/"])
+def test_long_notes_are_cut_with_a_link_to_the_rest(scene: Scene, folder: str) -> None:
+    """What GitHub would refuse as too long is cut after a whole line; the link leads to the package's changelog."""
+    text = "\n".join(f"- change {n} {'x' * 80}" for n in range(3000))
+    recorded(scene, changes={"text": text, "from": "changelog"}, source={"prefix": folder})
     notes = release_notes(scene.context("verify"))
     assert NOTES_LIMIT - 200 < len(notes) <= NOTES_LIMIT
     changes, _, files = notes.partition("\n\n## Files\n")
     repository = scene.world.github.repository
     last, _, link = changes.rpartition("\n\n")
     assert last.endswith("x" * 80)
-    assert link.endswith(f"https://github.com/{repository}/blob/v{VERSION}/CHANGELOG.md")
+    assert link.endswith(f"https://github.com/{repository}/blob/v{VERSION}/{folder}CHANGELOG.md")
     assert all(digest in files for digest in scene.digests.values())
 
 

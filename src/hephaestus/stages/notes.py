@@ -25,7 +25,10 @@ def recorded_changes(context: Context, source: Source) -> dict[str, str]:
             f"the release notes will name the files only: {changes.trouble} -> write a section "
             f"`## [{project.version}]` in CHANGELOG.md if they are to say more"
         )
-    return {"text": shortened(changes.text, limit=NOTES_LIMIT, link=_rest(context)), "from": changes.origin}
+    return {
+        "text": shortened(changes.text, limit=NOTES_LIMIT, link=_rest(context, source.prefix)),
+        "from": changes.origin,
+    }
 
 
 def release_notes(context: Context) -> str:
@@ -46,7 +49,7 @@ def release_notes(context: Context) -> str:
         f"    --cert-identity {publisher.subject} \\\n    --cert-oidc-issuer {publisher.issuer} FILE\n```\n"
     )
     changes = _changes(context) or f"Release {project.version}."
-    return shortened(changes, limit=max(NOTES_LIMIT - len(files), 0), link=_rest(context)) + files
+    return shortened(changes, limit=max(NOTES_LIMIT - len(files), 0), link=_rest(context, _folder(context))) + files
 
 
 def _changes(context: Context) -> str:
@@ -60,5 +63,12 @@ def _changes(context: Context) -> str:
     return changes_since_stable(context.project, version=context.project.version, revision=receipt.commit).text
 
 
-def _rest(context: Context) -> str:
-    return f"https://github.com/{context.world.github.repository}/blob/{context.project.tag}/CHANGELOG.md"
+def _folder(context: Context) -> str:
+    """Where in its repository the project is, as build recorded it: empty, or ending in a slash."""
+    receipt = context.directory.receipt("build")
+    source = receipt.evidence.get("source") if receipt is not None else None
+    return str(source.get("prefix", "")) if isinstance(source, dict) else ""
+
+
+def _rest(context: Context, folder: str) -> str:
+    return f"https://github.com/{context.world.github.repository}/blob/{context.project.tag}/{folder}CHANGELOG.md"
