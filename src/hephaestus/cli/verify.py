@@ -33,6 +33,18 @@ def verify(
         Path | None, typer.Option(help="A trusted_root.json or client trust configuration (Sigstore's own).")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The facts as JSON.")] = False,
+    index: Annotated[
+        str,
+        typer.Option(
+            "--index", metavar="NAME|URL", help="A private index: by its name in pyproject.toml, or its pages."
+        ),
+    ] = "",
+    username: Annotated[
+        str, typer.Option(help="With an address: who HEPHAESTUS_INDEX_TOKEN belongs to (__token__).")
+    ] = "",
+    sums: Annotated[
+        Path | None, typer.Option(help="With --index: the SHA256SUMS that says what the bytes must be.")
+    ] = None,
     index_url: Annotated[str | None, typer.Option(help="Simple index in place of PyPI's.")] = None,
     test_index_url: Annotated[str | None, typer.Option(help="Simple index in place of Test PyPI's.")] = None,
     github_url: Annotated[str | None, typer.Option(help="API in place of GitHub's.")] = None,
@@ -41,12 +53,14 @@ def verify(
 ) -> None:
     """Verify a release by cryptography: one line a fact - PASS, FAIL or ABSENT - and why.
 
-    Exit code 0 only when every required fact holds. What was not looked at is ABSENT, with the reason.
+    Exit code 0 only when every required fact holds. What was not looked at is ABSENT, with the reason. On a private
+    index (--index) nobody signs: its files are held against --sums, or against the files or the folder that is named.
     """
     import json
     import os
     import sys
 
+    from hephaestus.cli.verify_index import IndexMissingError, verify_on_index
     from hephaestus.consumer.expectation import Expectation
     from hephaestus.consumer.question import Question, report, summary
     from hephaestus.consumer.services import Services
@@ -64,6 +78,16 @@ def verify(
     said = {"repository": repository, "workflow": workflow, "tag": tag, "ref": ref, "issuer": issuer}
     urls = {"index_url": index_url, "test_index_url": test_index_url, "github_url": github_url}
     with refusing():
+        if index:
+            options = {**said, **urls, "bundle": bundle, "trusted_root": trusted_root, "offline": offline}
+            meaningless = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
+            verified = verify_on_index(
+                targets or [], index=index, username=username, sums=sums, meaningless=meaningless, timeout=timeout,
+                as_json=as_json, environ=os.environ,
+            )  # fmt: skip
+            raise typer.Exit(0 if verified else 1)
+        if sums is not None or username:
+            raise IndexMissingError
         expectation = Expectation.read(said, environ=os.environ)
         question = Question.read(targets or [], expectation, bundle=bundle, offline=offline)
         identity = question.identity

@@ -16,7 +16,7 @@ from hephaestus.consumer.verdict import State, Verdict, holds
 if TYPE_CHECKING:
     from hephaestus.consumer.verification import Verification
 
-__all__ = ["Question", "report", "summary"]
+__all__ = ["SCHEMA", "Question", "facts", "report", "summary"]
 
 SCHEMA = 1
 
@@ -118,14 +118,19 @@ def report(question: Question, identity: Identity, verdicts: Sequence[Verdict]) 
         "target": question.text,
         "identity": {"subject": identity.subject, "issuer": identity.issuer},
         "verified": holds(verdicts),
-        "facts": [
-            {
-                "state": verdict.state.value,
-                "place": verdict.place,
-                "subject": verdict.subject,
-                "reason": verdict.reason,
-                "required": verdict.required,
-            }
-            for verdict in verdicts
-        ],
+        "facts": facts(verdicts),
     }
+
+
+def facts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """Every verdict as JSON data."""
+    return [
+        {
+            "state": verdict.state.value,
+            "place": verdict.place,
+            "subject": verdict.subject,
+            "reason": verdict.reason,
+            "required": verdict.required,
+        }
+        for verdict in verdicts
+    ]
