@@ -46,6 +46,8 @@ class TestFile:
              "src/tiny_thing/x.py", 'name = "1.2.0"\r\nrelease = "1.2.0"\r\n'),
             ("setuptools.build_meta", '[tool.setuptools.dynamic]\nversion = {file = ["VERSION"]}\n',
              "VERSION", "1.2.0\n"),
+            ("poetry.core.masonry.api", '[tool.hephaestus.release]\nversion-from = "pyproject.toml"\n',
+             "pyproject.toml", "[tool.poetry]\nversion = '1.2.0'  # and poetry reads it there\n"),
             ("maturin", '[tool.hephaestus.release]\nversion-from = "Cargo.toml"\n', "Cargo.toml",
              '[package]\nname = "x"\nversion = "1.2.0"\n'),
         ],
@@ -57,6 +59,7 @@ class TestFile:
         top = TOP.replace("[tool.hephaestus.release]\n", "") if "hephaestus" in settings else TOP
         top = top.replace('repository = "o/tiny"\n', "") if "hephaestus" in settings else top
         text = f'{top}\n[build-system]\nbuild-backend = "{backend}"\n{settings}'
+        before = text + before if path == "pyproject.toml" else before
         root = project(
             tmp_path / "project",
             **{"pyproject.toml": text, "src/tiny_thing/__init__.py": INIT, "VERSION": "-\n", path: before},

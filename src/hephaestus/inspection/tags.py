@@ -22,7 +22,12 @@ def contradicting_tags(project: Project) -> list[Finding]:
         return []
     tags = () if source.dirty else source.tags
     findings = tag_findings(
-        version=project.version, tags=tags, commit=source.commit, required=False, prefix=project.config.tag_prefix
+        version=project.version,
+        tags=tags,
+        commit=source.commit,
+        required=False,
+        prefix=project.config.tag_prefix,
+        origin=project.version_place,
     )
     if project.config.annotated_tags and project.tag in tags and project.tag not in source.annotated:
         findings.append(lightweight_tag(project.tag, source.commit))

@@ -233,7 +233,9 @@ def _version_edits(review: _Review, project: Project, places: Sequence[Occurrenc
     for path in dict.fromkeys(place.path for place in places):
         before = (project.root / path).read_bytes()
         here = [place for place in places if place.path == path]
-        after = _in_toml(before, version) if path == "pyproject.toml" else _in_lines(before, here, version)
+        # In a table of its own the version is one line of text like any other.
+        static = path == "pyproject.toml" and project.version_source.file is None
+        after = _in_toml(before, version) if static else _in_lines(before, here, version)
         edits.append(Edit(path=path, before=before, after=after))
     wanted = {(place.path, place.line) for place in places}
     held = {(place.path, place.line) for place in _read_back(project, edits) if place.version == version}

@@ -118,13 +118,21 @@ def version_findings(
 
 
 def tag_findings(
-    *, version: str, tags: Sequence[str], commit: str, required: bool, given: str = "", prefix: str = ""
+    *,
+    version: str,
+    tags: Sequence[str],
+    commit: str,
+    required: bool,
+    given: str = "",
+    prefix: str = "",
+    origin: str = "pyproject.toml",
 ) -> list[Finding]:
     """Hold the tag against the version: exactly ``<prefix>v<version>`` (C6), at this very commit where required.
 
     ``tags`` are those that point at ``commit``; ``given`` is the tag somebody asked for. A tag of another
     version, or of this one in another spelling, refuses even where no tag is required: it says what the commit
     was meant to be. Tags of another prefix are of another package of the repository, and say nothing here.
+    ``origin`` names where ``version`` comes from.
     """
     wanted = tag_of(version, prefix)
     findings = []
@@ -134,7 +142,7 @@ def tag_findings(
                 code="tag-differs",
                 subject=given,
                 message=f"was asked for as the tag, version {version} has the tag {wanted}",
-                remedy=f"say {wanted}, or set project.version in pyproject.toml",
+                remedy=f"say {wanted}, or {_write('another version', origin)}",
             )
         )
     if wanted in tags:
@@ -148,8 +156,8 @@ def tag_findings(
             message = f"is another spelling of version {version}, which has the tag {wanted}"
             remedy = _retag(tag, wanted)
         else:
-            message = f"is at this commit, but pyproject.toml says {version}"
-            remedy = f"set project.version to {meant} and tag that commit, or take the tag away"
+            message = f"is at this commit, but {origin} says {version}"
+            remedy = f"{_write(str(meant), origin)} and tag that commit, or take the tag away"
         findings.append(Finding(code="tag-differs", subject=tag, message=message, remedy=remedy))
     if required and not versioned:
         findings.append(
@@ -252,6 +260,10 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8-sig").split("\n") if path.is_file() else []
     except (OSError, UnicodeDecodeError):
         return []
+
+
+def _write(version: str, origin: str) -> str:
+    return f"set project.version to {version}" if origin == "pyproject.toml" else f"write {version} in {origin}"
 
 
 def _retag(tag: str, wanted: str) -> str:

@@ -146,7 +146,7 @@ class WrongDistributionError(BuildFailed):
     def __init__(self, *, findings: Sequence[Finding]) -> None:
         super().__init__(
             what=f"{findings[0].subject} is not a distribution of this release",
-            why="file name, metadata and pyproject.toml must say the same project and version",
+            why="file name, metadata and the project itself (pyproject.toml, or where it says) must agree on both",
             details=[finding.line() for finding in findings],
             next_step=f"correct what is named above, {_AGAIN}",
         )

@@ -75,6 +75,7 @@ def commit_tag_findings(context: Context, source: Source) -> list[Finding]:
         required=required,
         given=context.options.tag,
         prefix=context.project.config.tag_prefix,
+        origin=context.project.version_place,
     )
     tag = context.project.tag
     if context.world.policy.annotated_tag and tag in tags and tag not in source.annotated:
