@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
 from hephaestus.release.errors import Severity
+from hephaestus.release.increments import incremented
 from hephaestus.release.versions import (
+    bump_command,
     changelog_findings,
     next_version,
     occurrences,
@@ -214,10 +216,13 @@ class TestNext:
         )
     )
     def test_always_later(self, parts: tuple[str, list[int], str, str, str]) -> None:
-        """Whatever the version, the next one sorts after it."""
+        """Whatever the version, the next one sorts after it, and the command for it is one that bump takes."""
         epoch, release, *rest = parts
         version = epoch + ".".join(map(str, release)) + "".join(rest)
         assert Version(next_version(version)) > Version(version)
+        # What errors tell people to type, bump takes as it stands.
+        *command, word = bump_command(version).split()
+        assert (command, incremented(version, [word])) == (["nox", "-s", "bump", "--"], word)
 
     def test_no_version_is_refused(self) -> None:
         """What PEP 440 does not know has no successor."""

@@ -140,7 +140,7 @@ class TestHolding:
             hold_seals(context, Seals(files={"pypi": {}, "testpypi": {"a.whl": ONE}}), {"a.whl": TWO})
         text = str(error.value)
         assert f"testpypi: a.whl has {ONE} there, this build made {TWO}" in text
-        assert 'version = "1.2.4"' in text
+        assert "`nox -s bump -- 1.2.4`" in text
         assert "--keep-world" in text
         assert "pypi:" not in text.replace("testpypi:", "")
 

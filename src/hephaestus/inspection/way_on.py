@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hephaestus.inspection.standing import Asked, Held
 from hephaestus.release.directory import STAGES
 from hephaestus.release.project import Project
-from hephaestus.release.versions import next_version
+from hephaestus.release.versions import bump_command
 
 __all__ = ["next_step"]
 
@@ -15,7 +15,7 @@ __all__ = ["next_step"]
 def next_step(project: Project, asked: Asked, *, unfinished: Sequence[str] = ()) -> str:
     """What to do now, from what the services say; empty when they have all of it."""
     wanted = [asked.indexes[name] for name in asked.wanted if name in asked.indexes]
-    fresh = f"release the change as a new version: `nox -s bump -- {next_version(project.version)}`"
+    fresh = f"release the change as a new version: `{bump_command(project.version)}`"
     for index in wanted:
         if index.state == "conflict" and asked.target is not None:
             return f"find out who put other bytes under our names on {index.index}; {fresh}"

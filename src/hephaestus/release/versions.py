@@ -17,6 +17,7 @@ from hephaestus.release.tags import meant_by_tag, tag_of
 
 __all__ = [
     "Occurrence",
+    "bump_command",
     "changelog_findings",
     "next_version",
     "occurrences",
@@ -205,6 +206,11 @@ def next_version(version: str) -> str:
         return f"{epoch}{release}{parsed.pre[0]}{parsed.pre[1] + 1}"
     *kept, last = parsed.release
     return epoch + ".".join(str(part) for part in (*kept, last + 1))
+
+
+def bump_command(version: str) -> str:
+    """The command that makes the least version after ``version``. Raises InvalidVersion."""
+    return f"nox -s bump -- {next_version(version)}"
 
 
 def _packages(root: Path, package: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from hephaestus.release.errors import Finding, ReleaseError, Severity
-from hephaestus.release.versions import next_version
+from hephaestus.release.versions import bump_command
 from hephaestus.services.errors import ServiceError
 from hephaestus.stages.indexes import http_client, index_client
 from hephaestus.stages.stage import Context
@@ -38,7 +38,7 @@ class SealedError(ReleaseError):
                 for name, (theirs, ours) in sorted(files.items())
             ],
             next_step="bring back the release directory of the run that made those files (in CI its artifact), or "
-            f'release the change as a new version: `version = "{next_version(version)}"`. In a rehearsal any edit '
+            f"release the change as a new version: `{bump_command(version)}`. In a rehearsal any edit "
             "of the source opens a fresh world, unless `-- --keep-world` holds on to this one",
         )
 
@@ -120,7 +120,8 @@ def sealing_findings(context: Context, seals: Seals) -> list[Finding]:
             subject=index,
             message=f"has {_files(len(seals.files[index]))} of version {context.project.version} already: this build "
             "must reproduce the same bytes, or it is thrown away",
-            remedy="go on where this is the commit that was uploaded; any change is a new version, `nox -s bump`",
+            remedy="go on where this is the commit that was uploaded; any change is a new version: "
+            f"`{bump_command(context.project.version)}`",
             severity=Severity.WARNING,
         )
         for index in seals.where

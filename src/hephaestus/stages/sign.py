@@ -14,6 +14,7 @@ from typing import Any
 
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, ReleaseError
+from hephaestus.release.versions import bump_command
 from hephaestus.stages.adoption import ADOPTED, adopted_assets, adopted_attestations, begun_before
 from hephaestus.stages.proofs import distributions, outputs_of, unproven
 from hephaestus.stages.rules import index_findings
@@ -51,12 +52,13 @@ class SignedWronglyError(ReleaseError):
 class SealedSignaturesError(ReleaseError):
     """Raised when signatures are missing after the release is on an index: new ones would not belong to it."""
 
-    def __init__(self, *, stage: str, missing: list[str], where: list[str]) -> None:
+    def __init__(self, *, stage: str, version: str, missing: list[str], where: list[str]) -> None:
         super().__init__(
             what=f"{stage}: {len(missing)} signatures are missing, and this version is on {', '.join(where)} already",
             why="an index takes attestations only with the upload; new ones would not be those it serves",
             details=missing,
-            next_step="restore the files from the artifact of the run that signed, or release a new version",
+            next_step="restore the files from the artifact of the run that signed, or release a new version: "
+            f"`{bump_command(version)}`",
         )
 
 
@@ -98,12 +100,13 @@ class _Sign(Stage):
         self, context: Context, missing: Mapping[str, str], sealing: Mapping[str, list[str]]
     ) -> ReleaseError | None:
         """Why the ``missing`` proofs (release-directory path to subject) cannot be made any more, or None."""
-        del context
         lost = [
             path for path, subject in missing.items() if path != _bundle_path(subject) and Path(subject).name in sealing
         ]
         where = sorted({index for path in lost for index in sealing[Path(missing[path]).name]})
-        return SealedSignaturesError(stage=self.name, missing=lost, where=where) if lost else None
+        if not lost:
+            return None
+        return SealedSignaturesError(stage=self.name, version=context.project.version, missing=lost, where=where)
 
     def inputs(self, context: Context) -> Inputs:
         """The files, and who must have signed them."""

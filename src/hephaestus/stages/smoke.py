@@ -10,6 +10,7 @@ from urllib.parse import urldefrag
 
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, ReleaseError
+from hephaestus.release.versions import bump_command
 from hephaestus.services.index import Propagation, PropagationState
 from hephaestus.stages.indexes import asking
 from hephaestus.stages.installation import (
@@ -41,8 +42,8 @@ class SmokeFailed(ReleaseError):
             what=f"smoke: {count} wrong with version {version} as an installer gets it",
             why="whoever installs it meets the same; it must not reach PyPI",
             details=[finding.line() for finding in findings],
-            next_step="correct the project, raise the version and release that (files on an index are for ever); "
-            "if only this machine was at fault, `nox -s smoke`",
+            next_step=f"correct the project, raise the version (`{bump_command(version)}`) and release that: files on "
+            "an index are for ever; if only this machine was at fault, `nox -s smoke`",
         )
 
 

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.versions import bump_command
 from hephaestus.services.index import Propagation, PropagationState, UploadPlan
 from hephaestus.services.uploading import UploadAnswer
 
 __all__ = ["NotShownError", "ProvenanceMissingError", "UploadIncompleteError"]
-
-
-_NEW_VERSION = "raise the version and release that; this one can never be completed"
 
 
 class UploadIncompleteError(ReleaseError):
@@ -25,6 +23,8 @@ class UploadIncompleteError(ReleaseError):
         self.answer = answer
         late = plan.too_late(now)
         there = f"{len(plan.identical)} of {len(plan.files)} files are on {index}"
+        bump = bump_command(str(plan.version))
+        new = f"raise the version (`{bump}`) and release that; this one can never be completed"
         again = f"{answer.remedy}; `nox -s {stage}` goes on from here" if answer.transient else answer.remedy
         super().__init__(
             what="; ".join(filter(None, (f"{stage}: {answer.meaning}", there, plan.until(now)))),
@@ -38,7 +38,7 @@ class UploadIncompleteError(ReleaseError):
                 *(f"none of ours: {file.filename}" for file in plan.foreign),
                 *_tail(output),
             ],
-            next_step=_NEW_VERSION if late or plan.conflicts else again,
+            next_step=new if late or plan.conflicts else again,
         )
 
 

@@ -20,6 +20,7 @@ from hephaestus.consumer.verdict import State, Verdict
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, ReleaseError
 from hephaestus.release.manifest import digest_of
+from hephaestus.release.versions import bump_command
 from hephaestus.services.errors import ServiceError
 from hephaestus.stages.indexes import asking, http_client
 from hephaestus.stages.proofs import outputs_of
@@ -78,7 +79,7 @@ class VerifyStage(Stage):
             context.narrator.step(line.text())
         if any(line.state is not State.PASS for line in lines):
             roles = {index.name: role for role, index in context.world.indexes.items()}
-            raise NotVerifiedError(lines=lines, next_step=_way_on(lines, roles))
+            raise NotVerifiedError(lines=lines, next_step=_way_on(lines, roles, version=context.project.version))
         return Evidence(data={"state": "complete", "lines": [asdict(line) for line in lines]})
 
     def _served(self, context: Context) -> list[Verdict]:
@@ -170,19 +171,20 @@ class VerifyStage(Stage):
         return claims, lines
 
 
-def _way_on(lines: Iterable[Verdict], roles: Mapping[str, str]) -> str:
+def _way_on(lines: Iterable[Verdict], roles: Mapping[str, str], *, version: str) -> str:
     """The next command for the worst trouble there is: what a rerun mends, and what none can.
 
     ``roles`` tells for the name of an index which one it is in the chain.
     """
+    anew = f"release a new version: `{bump_command(version)}`"
     bad = [line for line in lines if line.state is not State.PASS]
     failed = [line for line in bad if line.state is State.FAIL]
     if any(line.reason == YANKED for line in failed):
-        return "release a new version; or take the yank back on the index's pages, then `nox -s verify`"
+        return f"{anew}; or take the yank back on the index's pages, then `nox -s verify`"
     if any(line.subject == "project" for line in failed):
         return "read the e-mail to the project's owners, then `nox -s verify`"
     if any(line.subject.startswith("attestation of") for line in bad):
-        return "attestations of these files can be neither added nor replaced any more: release a new version"
+        return f"attestations of these files can be neither added nor replaced any more; {anew}"
     if any(line.place == "bundles" for line in bad):
         return "`nox -s sign`, then `nox -s release`"
     if any(line.reason.startswith(FLAG) for line in failed):
@@ -190,7 +192,7 @@ def _way_on(lines: Iterable[Verdict], roles: Mapping[str, str]) -> str:
     if any(line.subject in _WHOLE for line in failed):
         return "`nox -s verify` again when everybody answers"
     if failed:
-        return "find out who put there what is not ours, and promote nothing; then release a new version"
+        return f"find out who put there what is not ours, and promote nothing; then {anew}"
     absent = [line.place for line in bad if line.place != "github"]
     first = f"upload-{roles.get(absent[0], absent[0])}" if absent else "github-release"
     return f"`nox -s {first}`, then `nox -s release`: it goes on where it stopped"
