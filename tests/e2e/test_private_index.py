@@ -7,9 +7,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from e2e.projects import Project, git
 from private_index import PrivateIndex
+from typer.testing import CliRunner
 
+from hephaestus.cli import app
 from hephaestus.release.directory import ReleaseDirectory
 from hephaestus.standins.http import Listener
 
@@ -18,8 +21,10 @@ LEFT_OUT = ("sign", "upload-testpypi", "smoke", "sign-wheelhouse", "github-relea
 ASKED = ("-s", "release", "--", "--publish", "--index", "internal")
 
 
-def test_a_release_to_a_private_index(make: Callable[..., Project], tmp_path: Path) -> None:
-    """Without a tag and without a token nothing begins; then the whole chain; again, nothing is sent twice."""
+def test_a_release_to_a_private_index(
+    make: Callable[..., Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a tag and without a token nothing begins; then the whole chain, seen as done; again, nothing is sent."""
     server = PrivateIndex(tmp_path / "index", user="releaser", password=PASSWORD)
     with Listener(server.handle) as listener:
         settings = f"""
@@ -59,6 +64,18 @@ token-variable = "COMPANY_TOKEN"
         (twine,) = [command for command in ran.tools() if " upload " in command]
         assert "--attestations" not in twine
         assert f"--repository-url {listener.url}/upload/" in twine
+
+        monkeypatch.chdir(project.root)
+        monkeypatch.setenv("COMPANY_TOKEN", PASSWORD)
+        for command in ("status", "plan"):
+            looked = CliRunner().invoke(app, ["release", command, "--publish", "--index", "internal", "--json"])
+            assert looked.exit_code == 0, looked.output
+            said.append(looked.output)
+        assert {stage["verdict"] for stage in json.loads(said.pop())["stages"]} == {"done", "left out"}
+        told = json.loads(said[-1])
+        assert (told["asked"]["indexes"]["internal"]["state"], told["next"]) == ("complete", "")
+        audited = CliRunner().invoke(app, ["release", "audit", "--index", "internal", "--verify"])
+        assert "PASS   internal  1.2.3: 2 files" in audited.output
 
         sent = len(server.sent())
         again = project.nox("-s", "release", env={**token, "HEPHAESTUS_PUBLISH": "1",
