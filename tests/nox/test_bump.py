@@ -60,10 +60,14 @@ def test_what_cannot_be_understood_is_refused(words: str, problem: str) -> None:
     assert "major | minor" in raised.value.why
 
 
-def test_help_is_text() -> None:
-    """``--help`` asks for the text; it ends no process."""
-    with pytest.raises(HelpAsked, match="--dry-run"):
+def test_help_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--help`` asks for the text; it ends no process, and nothing but nox colours it (argparse would, from 3.14)."""
+    for name in ("NO_COLOR", "PYTHON_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with pytest.raises(HelpAsked, match="--dry-run") as asked:
         parse(["--help"], today="2026-11-22")
+    assert "\x1b" not in str(asked.value)
 
 
 class TestInterrupted:

@@ -139,6 +139,17 @@ def test_help_is_an_answer_not_an_exit(word: str) -> None:
         read("--redo", word)
 
 
+def test_help_has_no_colour_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nox colours what it logs, or does not: argparse (from Python 3.14 on) never adds sequences to the text."""
+    for name in ("NO_COLOR", "PYTHON_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with pytest.raises(HelpAsked) as asked:
+        read("--help")
+    assert "\x1b" not in str(asked.value)
+
+
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=8), max_size=5))
 def test_any_words_are_read_refused_or_helped(words: list[str]) -> None:
     """Whatever stands there, it is a request, a UsageError or help: never another exception, never an exit."""

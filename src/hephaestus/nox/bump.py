@@ -69,6 +69,8 @@ class Request:
 
 
 class _Parser(argparse.ArgumentParser):
+    color: bool  # argparse's own from Python 3.14 on
+
     def error(self, message: str) -> NoReturn:
         raise BumpUsageError(problem=message)
 
@@ -202,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Write the next version everywhere, commit and tag it. docs/versions.md says what each word makes.",
         allow_abbrev=False,
     )
+    parser.color = False  # it would ask whether stdout is a terminal, and nox's log goes to stderr
     parser.add_argument("version", nargs="+", metavar="VERSION", help=GRAMMAR)
     parser.add_argument("--push", action="store_true", help="send branch and tag to the remote, both or neither")
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")

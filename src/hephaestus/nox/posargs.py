@@ -58,6 +58,8 @@ class Request:
 
 
 class _Parser(argparse.ArgumentParser):
+    color: bool  # argparse's own from Python 3.14 on
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(problem=message)
 
@@ -135,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         add_help=True,
         allow_abbrev=False,
     )
+    parser.color = False  # it would ask whether stdout is a terminal, and nox's log goes to stderr
     parser.add_argument("--publish", action="store_true", help="act on the real services instead of the stand-ins")
     parser.add_argument(
         "--index", metavar="NAME", help="with --publish: the private index of that name instead of the public ones"
