@@ -102,6 +102,20 @@ def test_tags_of_the_clone_and_of_github_must_agree(clean: Outside, here: Path, 
     assert lines(out)["pypi 2.0"] == "ABSENT v2.0 is a tag, PyPI has no file of it"
 
 
+def test_the_tags_of_other_packages_are_nobodys_here(clean: Outside, here: Path, says: Said) -> None:
+    """Of several packages: the release of another one is no release of this version; its versions are not listed."""
+    text = (here / "pyproject.toml").read_text("utf-8")
+    (here / "pyproject.toml").write_text(f'{text}tag-prefix = "core-"\n', "utf-8")
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "x"], ["tag", "v9.0"], ["tag", "cli-v8.0"]):
+        subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@x", *words], cwd=here, check=True)
+    code, out, _ = says("release", "audit", "--index", "pypi")
+    assert code == 1
+    assert lines(out) == {"pypi 1.2.3": "FAIL no tag core-v1.2.3; no SHA256SUMS on a GitHub Release"}
+    clean.release("1.2.3", prefix="core-")
+    code, out, _ = says("release", "audit", "--index", "pypi")
+    assert (code, list(lines(out))) == (0, ["pypi 1.2.3"]), out
+
+
 def test_a_yank_is_told_until_it_is_accepted(clean: Outside, says: Said) -> None:
     """A yanked version fails; once somebody has said that it is known, it passes with the reason kept."""
     clean.yank("1.2.3", "eats data")

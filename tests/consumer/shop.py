@@ -156,7 +156,14 @@ class Shop:
 
     def install(self, *words: object) -> Done:
         """Run ``hephaestus release install`` in this process."""
-        done = CliRunner().invoke(app, self.words(*words), prog_name="hephaestus")
+        return self._ran(self.words(*words))
+
+    def verify(self, *words: object) -> Done:
+        """Run ``hephaestus release verify`` in this process."""
+        return self._ran(["release", "verify", *self.words()[2:], *map(str, words)])
+
+    def _ran(self, words: list[str]) -> Done:
+        done = CliRunner().invoke(app, words, prog_name="hephaestus")
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Done(code=done.exit_code, out=done.stdout, err=done.stderr)

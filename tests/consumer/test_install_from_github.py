@@ -274,6 +274,23 @@ def test_a_release_signed_at_the_tag_of_another_package_is_refused(shop: Shop) -
     assert "core-v1.2.3" in done.err
 
 
+def test_a_release_of_one_package_is_verified_at_its_own_tag(shop: Shop) -> None:
+    """A candidate of core must be flagged as one; an archive that was signed at cli's tag proves nothing of core."""
+    core, cli = (
+        shop.bundle(packed(wheels()), identity=replace(IDENTITY, ref=f"refs/tags/{tag}"))
+        for tag in ("core-v2.0rc1", "cli-v2.0rc1")
+    )
+    shop.release(shop.assets(name="core-2.0rc1-wheelhouse.tar.gz", bundle=core), tag="core-v2.0rc1", prerelease=True)
+    done = shop.verify("--tag", "core-v2.0rc1")
+    assert "PASS   github    release core-v2.0rc1: published" in done.out, done
+    assert "PASS   signature bundle of core-2.0rc1-wheelhouse.tar.gz: signed by" in done.out, done
+    shop.release(shop.assets(name="core-2.0rc2-wheelhouse.tar.gz", bundle=cli), tag="core-v2.0rc2")
+    done = shop.verify("--tag", "core-v2.0rc2")
+    assert done.code == 1
+    assert "FAIL   github    release core-v2.0rc2: " in done.out, done
+    assert "FAIL   signature bundle of core-2.0rc2-wheelhouse.tar.gz: " in done.out, done
+
+
 @pytest.mark.parametrize("words", [[], ["--tag-prefix", "cli-"]])
 def test_where_only_other_packages_are_released_their_prefixes_are_named(shop: Shop, words: list[str]) -> None:
     """Nothing is picked from among other packages' releases, and it is said how to name one."""

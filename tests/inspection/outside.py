@@ -145,10 +145,17 @@ class Outside:
             self.benches[name].index.yank(NAME, version, reason)
 
     def release(
-        self, version: str, *, publish: bool = True, sums: Mapping[str, str] | None = None, content: str = ""
+        self,
+        version: str,
+        *,
+        publish: bool = True,
+        sums: Mapping[str, str] | None = None,
+        content: str = "",
+        prefix: str = "",
     ) -> Release:
         """Tag a version and make its GitHub Release with SHA256SUMS, of ``sums`` or of just that ``content``."""
-        self.github.push_tag(f"v{version}", COMMIT)
+        tag = f"{prefix}v{version}"
+        self.github.push_tag(tag, COMMIT)
         digests = {name: f"sha256:{digest}" for name, digest in (sums or self.digests(version)).items()}
         path = self.folder / f"sums-{version}" / "SHA256SUMS"
         path.parent.mkdir(exist_ok=True)
@@ -156,7 +163,7 @@ class Outside:
         with HttpClient(user_agent="tests", patience=PATIENCE) as http:
             url = self.listeners.urls["github"]
             client = GitHubClient(url, f"{url}/uploads", REPOSITORY, TOKEN, http=http)
-            draft = client.create_draft(tag=f"v{version}", name=version, notes="Notes.", prerelease=False)
+            draft = client.create_draft(tag=tag, name=version, notes="Notes.", prerelease=False)
             release = client.upload_assets(draft, [path])
             return client.publish(release, prerelease=False) if publish else release
 
