@@ -84,7 +84,7 @@ def test_claims_are_githubs(issuer: Issuer) -> None:
     assert (
         claims
         | {
-            "sub": "repo:IAmJonoBo/Hephaestus:ref:refs/tags/v0.2.5",
+            "sub": "repo:IAmJonoBo@7/Hephaestus@42:ref:refs/tags/v0.2.5",
             "repository": "IAmJonoBo/Hephaestus",
             "repository_id": "42",
             "repository_owner": "IAmJonoBo",
@@ -112,9 +112,9 @@ def test_claims_are_githubs(issuer: Issuer) -> None:
 @pytest.mark.parametrize(
     ("changes", "subject"),
     [
-        ({"environment": "pypi"}, "repo:IAmJonoBo/Hephaestus:environment:pypi"),
-        ({"event_name": "pull_request"}, "repo:IAmJonoBo/Hephaestus:pull_request"),
-        ({"ref": "refs/heads/main"}, "repo:IAmJonoBo/Hephaestus:ref:refs/heads/main"),
+        ({"environment": "pypi"}, "repo:IAmJonoBo@7/Hephaestus@42:environment:pypi"),
+        ({"event_name": "pull_request"}, "repo:IAmJonoBo@7/Hephaestus@42:pull_request"),
+        ({"ref": "refs/heads/main"}, "repo:IAmJonoBo@7/Hephaestus@42:ref:refs/heads/main"),
     ],
 )
 def test_the_subject_follows_githubs_template(changes: dict[str, Any], subject: str) -> None:

@@ -83,12 +83,18 @@ class WorkflowIdentity:
 
     @property
     def subject(self) -> str:
-        """The ``sub`` claim: by environment if there is one, else by event or ref (GitHub's default template)."""
+        """The ``sub`` claim: by environment if there is one, else by event or ref (GitHub's default template).
+
+        With the ids of owner and repository, as repositories made since July 2026 have it (GitHub's changelog of
+        2026-04-23): whoever takes it apart, or compares it, is found out here.
+        """
+        owner, _, name = self.repository.partition("/")
+        here = f"repo:{owner}@{self.repository_owner_id}/{name}@{self.repository_id}"
         if self.environment is not None:
-            return f"repo:{self.repository}:environment:{self.environment}"
+            return f"{here}:environment:{self.environment}"
         if self.event_name == "pull_request":
-            return f"repo:{self.repository}:pull_request"
-        return f"repo:{self.repository}:ref:{self.ref}"
+            return f"{here}:pull_request"
+        return f"{here}:ref:{self.ref}"
 
     def claims(self) -> dict[str, str]:
         """GitHub's whole claim set, without those of the token itself (iss, aud, exp, iat, nbf, jti)."""
