@@ -210,7 +210,7 @@ def test_this_projects_noxfile_starts_in_every_form(form: str, tmp_path: Path) -
         "python": [sys.executable, "noxfile.py", "-l"],
         "elsewhere": [sys.executable, "-m", "uv", "run", "--no-project", str(SUITE / "noxfile.py"), "-l"],
     }
-    removed = ("NOXSESSION", "PYTHONPATH", "VIRTUAL_ENV", "CI")
+    removed = ("NOXSESSION", "PYTHONPATH", "VIRTUAL_ENV", "CI", "FORCE_COLOR")
     environ = {name: value for name, value in os.environ.items() if name not in removed}
     cwd = tmp_path if form == "elsewhere" else SUITE
     done = subprocess.run(
