@@ -18,17 +18,21 @@ def audit(
     index: Annotated[
         list[str] | None,
         typer.Option(
-            "--index", metavar="NAME", help="pypi, testpypi (both unless given), or a private index by its name."
+            "--index", metavar="NAME", help="pypi, testpypi (both unless given), or a private index; repeatable."
         ),
     ] = None,
     accept: Annotated[
         list[str] | None,
-        typer.Option("--accept", metavar="VERSION", help="A version whose history is known and cannot be mended."),
+        typer.Option(
+            "--accept", metavar="VERSION", help="A version whose history is known and cannot be mended; repeatable."
+        ),
     ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Fetch every file and verify its attestations by real cryptography.")
     ] = False,
-    rehearsed: Annotated[bool, typer.Option("--rehearsal", help="Look at the last rehearsal's stand-ins.")] = False,
+    rehearsed: Annotated[
+        bool, typer.Option("--rehearsal", help="Look at the stand-ins of the last rehearsal.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Hold every version on PyPI and Test PyPI against tags, SHA256SUMS on GitHub, and its attestations.

@@ -27,7 +27,9 @@ class MintForPrivateError(ReleaseError):
 
 def doctor(
     *,
-    repository: Annotated[str, typer.Option("--repository", help="OWNER/NAME, instead of the project's.")] = "",
+    repository: Annotated[
+        str, typer.Option("--repository", metavar="OWNER/NAME", help="On GitHub; default: the project's.")
+    ] = "",
     offline: Annotated[bool, typer.Option("--offline", help="Look at this machine only; ask nobody.")] = False,
     mint: Annotated[
         bool, typer.Option("--mint", help="In a CI job: mint an upload token at each index, compare, burn it.")

@@ -59,10 +59,14 @@ def init(
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
     force: Annotated[
-        list[str] | None, typer.Option("--force", metavar="FILE", help="Write this file although it exists.")
+        list[str] | None,
+        typer.Option("--force", metavar="FILE", help="Write this file although it exists; repeatable."),
     ] = None,
 ) -> None:
-    """Write noxfile call, configuration and workflow; what exists is never overwritten unless forced by name."""
+    """Write noxfile call, configuration and workflow; what exists is never overwritten unless forced by name.
+
+    Exit code 1 while a file is left that would have to change.
+    """
     from hephaestus import __version__
     from hephaestus.diagnosis.clone import git_says
     from hephaestus.release.files import write_bytes

@@ -99,7 +99,7 @@ def install(
     destination: Annotated[
         Path | None,
         typer.Option(
-            "--destination", "-d", metavar="FOLDER", help="Where downloads are kept [env: HEPHAESTUS_RELEASE_CACHE]."
+            "--destination", "-d", metavar="DIR", help="Where downloads are kept [env: HEPHAESTUS_RELEASE_CACHE]."
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier download of other bytes.")] = False,
@@ -143,7 +143,7 @@ def install(
     github_url: Annotated[
         str | None, typer.Option("--github-url", metavar="URL", help="The GitHub API, in place of GitHub's own.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The outcome as JSON on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON, a refusal too.")] = False,
     python_executable: Annotated[str | None, typer.Option("--python-executable", hidden=True)] = None,
     pip_args: Annotated[list[str] | None, typer.Option("--pip-args", hidden=True)] = None,
 ) -> None:

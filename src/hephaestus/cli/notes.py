@@ -38,7 +38,9 @@ class VersionUnreadableError(ReleaseError):
 
 def notes(
     *,
-    version: Annotated[str, typer.Option("--version", help="Another version than the project's own.")] = "",
+    version: Annotated[
+        str, typer.Option("--version", metavar="VERSION", help="Another version than the project's own.")
+    ] = "",
 ) -> None:
     """Print what changed since the last stable version: from CHANGELOG.md, or from the commits."""
     from packaging.version import InvalidVersion, Version

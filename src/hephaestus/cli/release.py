@@ -17,7 +17,7 @@ __all__ = ["release"]
 
 release = typer.Typer(
     name="release",
-    help="A release: how it stands, what a run would do, how it is taken back.",
+    help="A release: how it stands, what a run would do; verified, installed, taken back.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -26,14 +26,14 @@ release = typer.Typer(
 
 @release.callback()
 def about() -> None:
-    """A release: how it stands, what a run would do, how it is taken back."""
+    """A release: how it stands, what a run would do; verified, installed, taken back."""
 
 
 release.command()(status)
 release.command()(plan)
-release.command()(rollback)
-release.command()(audit)
-release.command()(metrics)
+release.command()(notes)
 release.command()(verify)
 release.command()(install)
-release.command()(notes)
+release.command()(audit)
+release.command()(rollback)
+release.command()(metrics)

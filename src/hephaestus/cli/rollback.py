@@ -36,7 +36,9 @@ def rollback(
     ] = False,
     index: Annotated[
         list[str] | None,
-        typer.Option("--index", metavar="NAME", help="A private index; with --verify also pypi or testpypi alone."),
+        typer.Option(
+            "--index", metavar="NAME", help="A private index; with --verify also pypi or testpypi; repeatable."
+        ),
     ] = None,
     rehearsed: Annotated[
         bool, typer.Option("--rehearsal", help="Look at the stand-ins of the last rehearsal.")

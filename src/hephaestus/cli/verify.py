@@ -18,21 +18,30 @@ def verify(
         list[str] | None, typer.Argument(metavar="TARGET...", help="NAME==VERSION, a folder, or files.")
     ] = None,
     repository: Annotated[
-        str | None, typer.Option("--repository", "-r", help="OWNER/NAME that must have signed.")
+        str | None, typer.Option("--repository", "-r", metavar="OWNER/NAME", help="Whose workflow must have signed.")
     ] = None,
     workflow: Annotated[
-        str | None, typer.Option(help="Workflow file that must have signed (publish-pypi.yml).")
+        str | None,
+        typer.Option("--workflow", metavar="FILE", help="The workflow file that must have signed: publish-pypi.yml."),
     ] = None,
     tag: Annotated[
-        str | None, typer.Option("--tag", "-t", help="Tag that must have signed; alone: verify its GitHub Release.")
+        str | None,
+        typer.Option("--tag", "-t", metavar="TAG", help="Tag that must have signed; alone: verify its GitHub Release."),
     ] = None,
-    ref: Annotated[str | None, typer.Option(help="Whole ref that must have signed, in place of the tag.")] = None,
-    issuer: Annotated[str | None, typer.Option(help="Issuer of the signer's identity (GitHub Actions).")] = None,
-    bundle: Annotated[Path | None, typer.Option(help="The Sigstore bundle of the one file given.")] = None,
+    ref: Annotated[
+        str | None, typer.Option("--ref", metavar="REF", help="Whole ref that must have signed, in place of the tag.")
+    ] = None,
+    issuer: Annotated[
+        str | None, typer.Option("--issuer", metavar="URL", help="Issuer of the signer's identity: GitHub Actions.")
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", metavar="FILE", help="The Sigstore bundle of the one file given.")
+    ] = None,
     trusted_root: Annotated[
-        Path | None, typer.Option(help="A trusted_root.json or client trust configuration (Sigstore's own).")
+        Path | None,
+        typer.Option("--trusted-root", metavar="FILE", help="A Sigstore trust root, in place of the public one."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The facts as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
     index: Annotated[
         str,
         typer.Option(
@@ -40,16 +49,29 @@ def verify(
         ),
     ] = "",
     username: Annotated[
-        str, typer.Option(help="With an address: who HEPHAESTUS_INDEX_TOKEN belongs to (__token__).")
+        str,
+        typer.Option("--username", metavar="NAME", help="With an address: whose HEPHAESTUS_INDEX_TOKEN is: __token__."),
     ] = "",
     sums: Annotated[
-        Path | None, typer.Option(help="With --index: the SHA256SUMS that says what the bytes must be.")
+        Path | None,
+        typer.Option("--sums", metavar="FILE", help="With --index: the SHA256SUMS that says what the bytes must be."),
     ] = None,
-    index_url: Annotated[str | None, typer.Option(help="Simple index in place of PyPI's.")] = None,
-    test_index_url: Annotated[str | None, typer.Option(help="Simple index in place of Test PyPI's.")] = None,
-    github_url: Annotated[str | None, typer.Option(help="API in place of GitHub's.")] = None,
+    index_url: Annotated[
+        str | None, typer.Option("--index-url", metavar="URL", help="Simple index in place of PyPI's.")
+    ] = None,
+    test_index_url: Annotated[
+        str | None, typer.Option("--test-index-url", metavar="URL", help="Simple index in place of Test PyPI's.")
+    ] = None,
+    github_url: Annotated[
+        str | None, typer.Option("--github-url", metavar="URL", help="The GitHub API, in place of GitHub's own.")
+    ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Make no connection at all.")] = False,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for a service that is silent.")] = 30.0,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout", metavar="SECONDS", min=0.1, help="Seconds of silence to bear: 30.", show_default=False
+        ),
+    ] = 30.0,
 ) -> None:
     """Verify a release by cryptography: one line a fact - PASS, FAIL or ABSENT - and why.
 

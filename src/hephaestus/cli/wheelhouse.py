@@ -17,7 +17,7 @@ __all__ = ["wheelhouse"]
 
 wheelhouse = typer.Typer(
     name="wheelhouse",
-    help="A folder of wheels: kept clean.",
+    help="A folder of wheels: kept free of what macOS leaves in it.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -29,7 +29,7 @@ _Json = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
 
 @wheelhouse.callback()
 def about() -> None:
-    """A folder of wheels: kept clean."""
+    """A folder of wheels: kept free of what macOS leaves in it."""
 
 
 @wheelhouse.command()
@@ -60,10 +60,15 @@ def sanitize(
 def verify(
     folder: _Folder,
     *,
-    strict: Annotated[bool, typer.Option("--strict/--no-strict", help="End with 1 when something is found.")] = True,
+    strict: Annotated[
+        bool, typer.Option("--strict/--no-strict", help="Whether litter alone makes exit code 1.")
+    ] = True,
     as_json: _Json = False,
 ) -> None:
-    """Say what of it is there; nothing is changed. A folder that cannot be read through never passes."""
+    """Say what litter of macOS is there; nothing is changed.
+
+    Exit code 1 when something is found, or when the folder cannot be read through.
+    """
     from hephaestus.consumer.litter import find_litter
 
     with refusing():
