@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hephaestus.services.minting import MINT_ANSWERS
-from hephaestus.services.uploading import UPLOAD_ANSWERS, explain_upload
+from hephaestus.services.uploading import UPLOAD_ANSWERS, explain_upload, file_refused
 from hephaestus.standins.index.publishing import MINT_CODES
 
 #: What twine 7.0.0 prints before any answer when Trusted Publishing went well.
@@ -189,3 +189,13 @@ def test_any_output_has_an_answer(output: str) -> None:
     answer = explain_upload(output)
     assert answer.meaning
     assert answer.remedy
+
+
+def test_the_file_that_was_refused_is_the_one_last_begun() -> None:
+    """twine sends one file after the other and ends at the first refusal; before the first there is none."""
+    output = said(BAD, "This filename was previously used by a file that has since been deleted.")
+    assert explain_upload(output).burned
+    assert file_refused(output) == "tiny_project-1.503.429-py3-none-any.whl"
+    assert file_refused(f"Uploading a-1.tar.gz\n{output}") == "tiny_project-1.503.429-py3-none-any.whl"
+    assert file_refused(refused_mint("invalid-token")) == ""
+    assert [answer.pattern for answer in UPLOAD_ANSWERS if answer.burned] == [explain_upload(output).pattern]

@@ -10,10 +10,12 @@ from stages.releases import NAME, SDIST, VERSION, WHEEL
 from stages.standins import Scene, Standins, edit_receipt, forget, make_scene, sha256
 from stages.uploads import DAY, believe, stage_of
 
-from hephaestus.release.directory import ReleaseDirectory
-from hephaestus.release.errors import ReleaseError
+from hephaestus.release.burned import burned_names
+from hephaestus.release.directory import BURNED, ReleaseDirectory
+from hephaestus.release.errors import GateRefused, ReleaseError
+from hephaestus.stages.stage import Options
 from hephaestus.stages.upload import PASSED_OVER, UploadPyPI, UploadTestPyPI
-from hephaestus.stages.upload_answers import NotShownError, ProvenanceMissingError
+from hephaestus.stages.upload_answers import NotShownError, ProvenanceMissingError, UploadIncompleteError
 from hephaestus.worlds.world import ChildKind, TestPyPIPolicy
 
 
@@ -54,6 +56,30 @@ class TestUpload:
         with pytest.raises(ReleaseError, match="a name is used once for ever"):
             scene.run(stage_of(scene))
         assert "shows 1 of 2 files" in scene.said()
+
+
+@pytest.mark.usefixtures("signatures_hold")
+def test_a_burned_name_is_offered_again_only_when_asked_to(scene: Scene) -> None:
+    """Refused once, the name is kept in a note that damages nothing; `--redo` asks the index again, PyPI alone."""
+    scene.index("pypi").burn_filename(WHEEL)
+    with pytest.raises(UploadIncompleteError):
+        scene.run(stage_of(scene))
+    assert set(burned_names(scene.directory, "pypi")) == {WHEEL}
+    assert burned_names(scene.directory, "testpypi") == {}
+    sent = len(scene.sent("pypi"))
+    with pytest.raises(GateRefused) as caught:
+        scene.run(stage_of(scene))
+    assert [finding.code for finding in caught.value.findings] == ["name-burned"]
+    assert len(scene.sent("pypi")) == sent
+    scene.options = Options(redo=frozenset({"upload-pypi"}))
+    with pytest.raises(UploadIncompleteError):
+        scene.run(stage_of(scene))
+    assert len(scene.sent("pypi")) == sent + 1
+    scene.options = Options()
+    (scene.directory.path / BURNED).write_text("{", encoding="utf-8")
+    with pytest.raises(UploadIncompleteError):
+        scene.run(stage_of(scene))
+    assert set(burned_names(scene.directory, "pypi")) == {WHEEL}, "a note that cannot be read is written anew"
 
 
 @pytest.mark.usefixtures("signatures_hold")

@@ -30,7 +30,7 @@ _TARBALL = re.compile(r"sigstore-bundles-.+\.tar\.gz\Z")
 
 #: The folders of a release directory that hold what is released; the rest are notes of the run that made it.
 _PARTS = ("dist", "bundles", "attestations", "wheelhouse")
-_NOTES = ("receipts", "summary.json", ".staged", ".gitignore")
+_NOTES = ("receipts", "summary.json", "burned.json", ".staged", ".gitignore")
 _LARGEST_MANIFEST = 4 << 20
 _BUNDLES = Limits(members=1000, member_size=4 << 20, total_size=64 << 20)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from hephaestus.services.errors import excerpt
 from hephaestus.services.minting import explain_mint
 
-__all__ = ["UPLOAD_ANSWERS", "UploadAnswer", "explain_upload"]
+__all__ = ["UPLOAD_ANSWERS", "UploadAnswer", "explain_upload", "file_refused"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class UploadAnswer:
     """One kind of answer: a regular expression for its words, their meaning, and what to do.
 
     ``why`` is the usual cause where the meaning does not tell; ``transient``: the same upload may succeed later,
-    unchanged.
+    unchanged. ``burned``: the name of the file that was refused is used up for ever.
     """
 
     pattern: str
@@ -30,6 +30,7 @@ class UploadAnswer:
     remedy: str
     why: str = ""
     transient: bool = False
+    burned: bool = False
 
 
 _NEW_VERSION = "raise the version and release that; this one can never be completed"
@@ -50,6 +51,7 @@ UPLOAD_ANSWERS: Sequence[UploadAnswer] = (
         pattern="previously used by a file that has since been deleted|filename has already been used",
         meaning="this file name was used and deleted; a name is used once for ever",
         remedy=_NEW_VERSION,
+        burned=True,
     ),
     UploadAnswer(
         pattern=r"Uploading new files to releases older than",
@@ -274,6 +276,12 @@ _MINT_CODE = re.compile(r"^\s*\* `([^`\n]+)`: ", re.MULTILINE)
 _STATUS = re.compile(r"HTTPError: (\d{3} [^\n]*?) from \S+\s*\n\s*([^\n]*)")
 #: What twine says of an exchange that went well; it would be taken for one that did not.
 _PROGRESS = re.compile(r"Got OIDC token for audience|Minted upload token|Uploading (?:distributions to )?\S+\s*$")
+
+
+def file_refused(output: str) -> str:
+    """The name of the file that twine was sending when it ended, which is the one that was refused; or empty."""
+    names = re.findall(r"^Uploading (\S+\.(?:whl|tar\.gz))\s*$", output, re.MULTILINE)
+    return str(names[-1]) if names else ""
 
 
 def explain_upload(output: str) -> UploadAnswer:

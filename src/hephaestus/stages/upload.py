@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hephaestus.consumer.served import attestations_in
+from hephaestus.release.burned import remember_burned
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding
 from hephaestus.services.errors import AnswerInvalid, RateLimited, ServiceDown, ServiceError, Unreachable
 from hephaestus.services.index import IndexProject, Propagation, PropagationState, UploadPlan, plan_upload
 from hephaestus.services.private import explain_token_upload
-from hephaestus.services.uploading import UploadAnswer, explain_upload
+from hephaestus.services.uploading import UploadAnswer, explain_upload, file_refused
 from hephaestus.stages.indexes import asking
 from hephaestus.stages.proofs import distributions, outputs_of, unproven
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
@@ -26,7 +27,7 @@ from hephaestus.stages.upload_answers import (
     ProvenanceMissingError,
     UploadIncompleteError,
 )
-from hephaestus.stages.upload_gates import attestation_findings, impossible, signature_findings
+from hephaestus.stages.upload_gates import attestation_findings, burned_findings, impossible, signature_findings
 from hephaestus.stages.verification import attestation_of
 from hephaestus.toolchain.process import ToolHangsError
 from hephaestus.worlds.world import TestPyPIPolicy
@@ -98,6 +99,8 @@ class UploadStage(Stage):
         try:
             remote, plan = self._plan(context)
             findings = impossible(context, remote, plan, index=self._called(context), now=self._clock())
+            if not context.options.forces(self.name):
+                findings += burned_findings(context, plan, index=self._called(context))
         except _DOWN:
             if not self.optional(context):
                 raise
@@ -182,6 +185,8 @@ class UploadStage(Stage):
             if accepted or plan.complete or self._published(context, plan):
                 return plan  # `_shown` waits for what is there and is not shown yet
             answer, now = self._answer(context, output), self._clock()
+            if answer.burned and (name := file_refused(output)) in names:
+                remember_burned(context.directory, self._called(context), name, now=now)
             if not answer.transient or plan.conflicts or pause is None or plan.too_late(now):
                 raise UploadIncompleteError(
                     stage=self.name, index=self._called(context), plan=plan, answer=answer, output=output, now=now

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from packaging.version import Version
+
+from hephaestus.release.burned import burned_names
 from hephaestus.release.errors import Finding
+from hephaestus.release.versions import next_version
 from hephaestus.services.index import IndexProject, UploadPlan
 from hephaestus.stages.proofs import distributions, outputs_of
 from hephaestus.stages.stage import Context
 from hephaestus.stages.verification import Proof, attestation_of, refusals, verify
 
-__all__ = ["attestation_findings", "impossible", "signature_findings"]
+__all__ = ["attestation_findings", "burned_findings", "impossible", "signature_findings"]
 
 
 def attestation_findings(context: Context) -> list[Finding]:
@@ -92,3 +96,22 @@ def impossible(
             )
         )
     return findings
+
+
+def burned_findings(context: Context, plan: UploadPlan, *, index: str) -> list[Finding]:
+    """Missing files whose names the index has refused for ever in an earlier run: nothing is sent to hear it again."""
+    burned = burned_names(context.directory, index)
+    version = Version(context.project.version)
+    plain = not (version.is_prerelease or version.is_postrelease)
+    after = f"{version}.post1" if plain else next_version(context.project.version)
+    return [
+        Finding(
+            code="name-burned",
+            subject=file.filename,
+            message=f"this name was used on {index} by a file that has since been deleted, it said on "
+            f"{burned[file.filename]}; a name is used once for ever",
+            remedy=f"raise the version and release that: `nox -s bump -- {after}`",
+        )
+        for file in plan.missing
+        if file.filename in burned
+    ]
