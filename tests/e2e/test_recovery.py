@@ -14,7 +14,8 @@ from e2e.projects import Project, gone, running, until
 
 from hephaestus.release.directory import STAGES
 
-IDLE = {"HEPHAESTUS_STANDINS_IDLE": "1"}
+#: Short, and yet longer than what passes between two questions of one run on a busy machine.
+IDLE = {"HEPHAESTUS_STANDINS_IDLE": "5"}
 
 
 def sent_once(project: Project, index: str) -> None:
@@ -82,8 +83,8 @@ def test_an_idle_host_ends_and_the_next_command_goes_on(before: Callable[[str], 
     """The stand-ins end when idle; a stage run afterwards finds all they kept."""
     project = before("upload-pypi")
     assert project.nox("-s", "build", env=IDLE).code == 0
-    pid = project.host().pid
-    assert until(lambda: gone(pid))
+    # The stretch may be over before anybody looks.
+    assert until(lambda: not (project.state / "host.json").exists())
     ran = project.nox("-s", "upload-pypi")
     assert ran.code == 0, ran.output
     assert ran.ended("upload-testpypi") == "skipped"
@@ -125,7 +126,7 @@ def test_of_two_runs_at_once_one_waits(before: Callable[[str], Project]) -> None
     project = before("upload-testpypi")
     words = ("-s", "upload-pypi")
     with running(project, *words) as first, running(project, *words) as second:
-        outputs = [process.communicate(timeout=300)[0] for process in (first, second)]
+        outputs = [process.communicate(timeout=3000)[0] for process in (first, second)]
         assert [first.returncode, second.returncode] == [0, 0], outputs
     assert any("waiting for pid" in output for output in outputs)
     for index in ("testpypi", "pypi"):
@@ -155,7 +156,7 @@ def test_a_run_ended_by_the_person_can_go_on(before: Callable[[str], Project]) -
         assert process.poll() is None, "nox had ended before it was interrupted"
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=60)
+            process.communicate(timeout=600)
     assert process.returncode in (1, 130)
     ran = project.nox("-s", "upload-pypi", "--no-dependencies")
     assert ran.code == 0, ran.output

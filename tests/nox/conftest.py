@@ -40,7 +40,7 @@ def nox(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Nox:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=120,
+            timeout=1200,
         )
         return Ran(code=done.returncode, output=done.stdout)
 

@@ -134,7 +134,7 @@ class TestSilence:
                 waits.append(timeout)
                 if self.last == "silence\n":
                     raise queue.Empty
-                self.last = super().get(timeout=60)
+                self.last = super().get(timeout=600)
                 return self.last
 
         monkeypatch.setattr(queue, "SimpleQueue", Lines)
@@ -162,13 +162,22 @@ class TestSilence:
         assert "recognised by its hash" in raised.value.next_step
 
 
-def test_an_interrupt_of_ours_ends_the_child_too(tmp_path: Path) -> None:
+def test_an_interrupt_of_ours_ends_the_child_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while a child works: the child is interrupted and gone before the interrupt goes on."""
     code = (
-        "import os, pathlib, signal, time\ntry:\n os.kill(os.getppid(), signal.SIGINT); time.sleep(600)\n"
+        "import pathlib, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "try:\n print('up', flush=True); time.sleep(600)\n"
         "except KeyboardInterrupt:\n pathlib.Path('cleaned').touch()\n"
     )
+
+    def interrupted(child: subprocess.Popen[str], *_: object, timeout: float | None) -> None:
+        # Sent by the child itself, the signal may come before Popen has returned to whoever starts it.
+        assert child.stdout is not None
+        assert child.stdout.readline() == "up\n"
+        signal.raise_signal(signal.SIGINT)
+
     assert threading.current_thread() is threading.main_thread()
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
