@@ -253,6 +253,11 @@ def test_the_latest_of_one_package_is_never_anothers(shop: Shop, venv: Path) -> 
     core = shop.bundle(packed(wheels()), identity=replace(IDENTITY, ref="refs/tags/core-v2.0.0"))
     shop.release(shop.assets(name="core-2.0.0-wheelhouse.tar.gz", bundle=core), tag="core-v2.0.0")
     shop.release(shop.assets(name="core-2.1rc1-wheelhouse.tar.gz"), tag="core-v2.1rc1")
+    latest = shop.github._store.repository.latest
+    shop.github._store.repository.latest = shop.github._store.repository.published(TAG).id  # type: ignore[union-attr]
+    done = shop.install("--download-only", "--dry-run", "--json", "--tag-prefix", "core-")
+    assert (done.code, done.data["release"]) == (0, "core-v2.0.0"), done
+    shop.github._store.repository.latest = latest
     for words, release in (
         ([], TAG),
         (["--tag-prefix", "core-"], "core-v2.0.0"),

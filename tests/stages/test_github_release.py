@@ -116,6 +116,23 @@ def test_a_release_of_an_older_line_is_not_the_latest(scene: Scene, tag: str, la
     assert found.tag == latest
 
 
+def test_a_package_of_several_is_released_at_its_own_tag_and_is_not_the_latest(scene: Scene) -> None:
+    """What asks GitHub for "the latest" asks for no package in particular."""
+    complete(scene)
+    pyproject = scene.root / "pyproject.toml"
+    text = pyproject.read_text("utf-8")
+    pyproject.write_text(f'{text}\n[tool.hephaestus.release]\ntag-prefix = "core-"\n', "utf-8")
+    scene.standins.github.push_tag(f"core-{TAG}", scene.standins.github._store.repository.tags[TAG]["commit"])
+    scene.run(GitHubReleaseStage())
+    with HttpClient(user_agent="tests") as http:
+        client = client_of(scene, http)
+        release = client.find_release(f"core-{TAG}")
+        assert client.latest_release() is None
+    assert release is not None
+    assert not release.draft
+    assert f"sigstore-bundles-core-{TAG}.tar.gz" in {asset.name for asset in release.assets}
+
+
 def test_a_draft_waits_for_pypi_and_is_published_later(scene: Scene) -> None:
     """Without PyPI it stays a draft with all assets and says why; with PyPI the same command publishes."""
     scene.publish("testpypi")
