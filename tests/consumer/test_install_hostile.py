@@ -233,7 +233,14 @@ def test_a_list_or_bundle_of_endless_size_is_not_fetched(shop: Shop) -> None:
 @pytest.mark.parametrize("name", ["tiny-1.2.3.zip", "con.tar.gz", "tiny~1.tar.gz"])
 def test_an_archive_of_another_kind_or_an_unfit_name_is_refused(shop: Shop, name: str) -> None:
     """Chosen by a pattern of the user's: no gzip by name, a device of Windows, characters that mean something."""
-    shop.release(shop.assets(name=name))
+    sent = name.replace("~", "-")  # with the other nothing is uploaded: GitHub itself would change it
+    shop.release(shop.assets(name=sent))
+
+    def named(request: Request) -> Response | None:
+        answer = shop.github.handle(request)
+        return replace(answer, body=answer.body.replace(sent.encode(), name.encode()))
+
+    shop.before = named
     done = refused(shop, "--download-only", "--asset-pattern", name)
     assert name in done.err
 
