@@ -71,6 +71,7 @@ def verify(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Verify:
     patient = functools.partial(HttpClient, sleep=scene.sleep)
     monkeypatch.setattr("hephaestus.consumer.services.HttpClient", patient)
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    monkeypatch.delenv("GH_TOKEN", raising=False)
     monkeypatch.delenv("HEPHAESTUS_RELEASE_REPOSITORY", raising=False)
 
     def run(*words: object, **instead: str) -> tuple[int, str, str]:

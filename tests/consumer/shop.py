@@ -213,7 +213,7 @@ def shop(
     waiting = functools.partial(HttpClient, sleep=lambda _seconds: None)
     monkeypatch.setattr("hephaestus.services.http.HttpClient", waiting)
     for name in list(os.environ):
-        if name.startswith("HEPHAESTUS_") or name == "GITHUB_TOKEN":
+        if name.startswith("HEPHAESTUS_") or name in ("GITHUB_TOKEN", "GH_TOKEN"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HEPHAESTUS_RELEASE_CACHE", str(tmp_path / "cache"))
     made = Shop(

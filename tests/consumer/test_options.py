@@ -58,6 +58,14 @@ def test_the_environment_is_read_when_asked_and_the_command_line_wins() -> None:
     assert read(dict.fromkeys(environ, "")).token is None
 
 
+def test_the_token_is_found_where_githubs_own_tools_find_it() -> None:
+    """As every other command finds it: GITHUB_TOKEN, else GH_TOKEN; what is said on the command line wins."""
+    forge, gh = "ghs_" + "a" * 36, "gho_" + "b" * 36
+    assert read({"GITHUB_TOKEN": forge, "GH_TOKEN": gh}).token == forge
+    assert read({"GITHUB_TOKEN": "", "GH_TOKEN": gh}).token == gh
+    assert read({"GH_TOKEN": gh}, token=forge).token == forge
+
+
 @pytest.mark.parametrize("token", ["gho_", "ghu_", "ghr_", "ghp_", "ghs_", "github_pat_"])
 def test_no_token_of_githubs_looks_odd(token: str) -> None:
     """Every prefix GitHub gives out (facts: consumers, section 8: three of them used to warn)."""

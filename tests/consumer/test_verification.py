@@ -255,6 +255,9 @@ def test_a_token_shows_drafts_and_a_wrong_one_nothing(
         assert code == 1
         assert told in out
         assert token not in out + err
+    monkeypatch.delenv("GITHUB_TOKEN")
+    monkeypatch.setenv("GH_TOKEN", public.world.github.token)
+    assert "it is a draft" in verify(PINNED)[1]
     monkeypatch.setenv("GITHUB_TOKEN", " ")
     code, out, err = verify(PINNED)
     assert (code, out) == (1, "")

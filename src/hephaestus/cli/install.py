@@ -131,7 +131,10 @@ def install(
     token: Annotated[
         str | None,
         typer.Option(
-            "--token", metavar="TOKEN", help="A GitHub token, better given as GITHUB_TOKEN.", show_default=False
+            "--token",
+            metavar="TOKEN",
+            help="A GitHub token, better given as GITHUB_TOKEN or GH_TOKEN.",
+            show_default=False,
         ),
     ] = None,
     timeout: Annotated[

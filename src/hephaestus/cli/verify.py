@@ -90,6 +90,7 @@ def verify(
     from hephaestus.consumer.verdict import holds
     from hephaestus.consumer.verification import Verification
     from hephaestus.report.terminal import Terminal
+    from hephaestus.services.github_token import github_token
 
     terminal = Terminal(stage="verify")
 
@@ -114,7 +115,7 @@ def verify(
         question = Question.read(targets or [], expectation, bundle=bundle, offline=offline)
         identity = question.identity
         services = Services(
-            token=os.environ.get("GITHUB_TOKEN") or None,
+            token=github_token(os.environ) or None,
             timeout=timeout,
             **{name: url for name, url in urls.items() if url is not None},
         )

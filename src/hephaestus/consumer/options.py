@@ -16,6 +16,7 @@ from hephaestus.consumer.pip_arguments import unfit_pip_arguments
 from hephaestus.consumer.refusals import OptionsRefused
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.tags import prefix_problem, tag_of
+from hephaestus.services.github_token import github_token
 
 __all__ = ["REPOSITORY", "InstallOptions", "Source", "default_destination"]
 
@@ -118,9 +119,9 @@ class InstallOptions:
             "asset_pattern": "HEPHAESTUS_RELEASE_ASSET_PATTERN",
             "manifest_pattern": "HEPHAESTUS_RELEASE_MANIFEST_PATTERN",
             "sigstore_pattern": "HEPHAESTUS_RELEASE_SIGSTORE_PATTERN",
-            "token": "GITHUB_TOKEN",
         }
-        values = {name: environ[variable] for name, variable in from_environ.items() if environ.get(variable)} | asked
+        said = {name: environ[variable] for name, variable in from_environ.items() if environ.get(variable)}
+        values = said | ({"token": token} if (token := github_token(environ)) else {}) | asked
         problems = []
         try:
             source = Source(str(values.pop("source", "github")).strip().lower())

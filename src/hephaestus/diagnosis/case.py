@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hephaestus.release.project import Project
+from hephaestus.services.github_token import github_token
 from hephaestus.worlds.addresses import Addresses
 
 __all__ = ["INDEX_TITLES", "Case"]
 
 #: The indexes a release goes to, in its order, as people call them.
 INDEX_TITLES: Mapping[str, str] = {"testpypi": "Test PyPI", "pypi": "PyPI"}
-
-_TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ class Case:
     @property
     def token(self) -> str | None:
         """The GitHub token of the environment, or None."""
-        return next((self.environ[name] for name in _TOKENS if self.environ.get(name)), None)
+        return github_token(self.environ) or None
 
     @property
     def site(self) -> str:

@@ -15,6 +15,7 @@ from hephaestus.release.project import Project
 from hephaestus.release.root import ReleaseRoot
 from hephaestus.services import USER_AGENT
 from hephaestus.services.github import GitHubClient
+from hephaestus.services.github_token import github_token
 from hephaestus.services.http import HttpClient
 from hephaestus.services.index import IndexClient
 from hephaestus.services.patience import Patience
@@ -32,7 +33,6 @@ __all__ = ["Places", "index_title", "policy_of", "private", "published", "publis
 #: A person waits for the answer: a service that stumbles is asked three times, not for minutes.
 _PATIENCE = Patience(connect_seconds=10.0, silence_seconds=20.0, attempts=3, longest_wait=4.0, budget_seconds=30.0)
 _TITLES = {"testpypi": "Test PyPI", "pypi": "PyPI"}
-_TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ def published(project: Project, *, environ: Mapping[str, str]) -> Places:
             api_url=addresses.github_api,
             uploads_url=addresses.github_uploads,
             repository=project.repository,
-            token=next((environ[name] for name in _TOKENS if environ.get(name)), ""),
+            token=github_token(environ),
         ),
         github_site="https://github.com",
         publisher=publisher_of(project),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hephaestus.release.errors import ReleaseError
+from hephaestus.services.github_token import GITHUB_TOKENS, github_token
 from hephaestus.worlds.addresses import PUBLIC, Addresses
 from hephaestus.worlds.children import AUTHORITY_VARIABLES, builder, credential_names, installer, isolated
 from hephaestus.worlds.world import (
@@ -39,7 +40,6 @@ PUBLISH_POLICY = Policy(dirty=DirtyPolicy.REFUSE, tag=TagPolicy.REQUIRED)
 #: Ambient identity, as the ``id`` library finds it: GitHub Actions (an endpoint) and GitLab (ready tokens).
 _IDENTITY = ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "GITHUB_ACTIONS", "GITLAB_CI")
 _READY_TOKENS = {"pypi": "PYPI_ID_TOKEN", "testpypi": "TESTPYPI_ID_TOKEN", "sigstore": "SIGSTORE_ID_TOKEN"}
-_GITHUB_TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
 
 
 class PublishNotAskedForError(ReleaseError):
@@ -110,7 +110,7 @@ def publish_world(
         ChildKind.UPLOADER: alone("uploader") | led,
         ChildKind.PROBE: alone("probe"),
     }
-    used = {*_IDENTITY, *_READY_TOKENS.values(), *_GITHUB_TOKENS}
+    used = {*_IDENTITY, *_READY_TOKENS.values(), *GITHUB_TOKENS}
     return World(
         label="publish",
         indexes={
@@ -121,7 +121,7 @@ def publish_world(
             api_url=addresses.github_api,
             uploads_url=addresses.github_uploads,
             repository=repository,
-            token=next((environ[name] for name in _GITHUB_TOKENS if environ.get(name)), ""),
+            token=github_token(environ),
         ),
         sigstore=Sigstore(trust_config=addresses.trust_config),
         publisher=Publisher(repository=repository, workflow=workflow, ref=ref),
