@@ -58,6 +58,9 @@ def test_a_version_of_the_tag_is_released_bumped_and_refused_where_there_is_none
     assert ran.code == 1
     assert "no release's tag is at this commit" in ran.output
     assert "nox -s release -- --tag vX.Y.Z" in ran.output
+    ran = project.nox("-s", "build", "--", "--publish", "--tag", "v0.2.0")
+    assert ran.code == 1
+    assert "no release's tag is at this commit" in ran.output
     git(project.root, "config", "user.name", "A")
     git(project.root, "config", "user.email", "a@example.org")
     ran = project.nox("-s", "bump", "--", "minor")
@@ -74,3 +77,4 @@ def test_a_version_of_the_tag_is_released_bumped_and_refused_where_there_is_none
     ran = project.nox("-s", "verify", "--no-dependencies", "--", "--tag", "v0.1.1")
     assert ran.code == 1
     assert "0.1.1 has not been built" in ran.output
+    assert "every `nox` command ends in `-- --tag v0.1.1`" in ran.output

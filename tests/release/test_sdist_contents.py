@@ -126,3 +126,11 @@ def test_what_is_no_sdist_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x-1.tar.gz").write_bytes(content)
     with pytest.raises(BrokenDistribution, match=r"x-1\.tar\.gz"):
         sdist_members(tmp_path / "x-1.tar.gz")
+
+
+def test_what_a_build_is_set_to_write_is_passed_over_unless_it_is_no_such_thing() -> None:
+    """The file with the version may be added or changed; a name of secrets is told, whatever a setting says."""
+    contents = SdistContents(left_out=("a.py",), added=("p/_v.py", ".env", "b.py"), changed=("p/_v.py", "c.py"))
+    assert contents.without(["p/_v.py", ".env", "a.py"]) == SdistContents(
+        left_out=("a.py",), added=(".env", "b.py"), changed=("c.py",)
+    )

@@ -44,24 +44,24 @@ def run(session: nox.Session, make: Callable[[], Stage]) -> None:
     from hephaestus.nox.environment import refuse_unreal
     from hephaestus.nox.posargs import HelpAsked, parse
     from hephaestus.release import boundary
-    from hephaestus.release.project import read_project
     from hephaestus.report.annotations import annotate
 
     stage = make()
     target: PrivateTarget | None = None
+    named = ""
     _quiet()
     try:
         refuse_unreal(session, stage.name)
         request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
         boundary.arm(request.boundary)
-        project = read_project(Path.cwd(), tag="" if request.publish else request.options.tag)
+        project, named = _project(request)
         target = _target(project, request)
         outcome = _staged(session, stage, project, request, target)
     except HelpAsked as asked:
         session.skip(f"\n{asked}")
     except ReleaseError as error:
         annotate(stage.name, error)
-        _refuse(session, _message(stage.name, error, target))
+        _refuse(session, _message(stage.name, error, target, named))
     if outcome.state != "done":
         session.skip(f"{stage.name}: {outcome.reason}")
 
@@ -69,13 +69,13 @@ def run(session: nox.Session, make: Callable[[], Stage]) -> None:
 def finish(session: nox.Session) -> None:
     """The body of ``release``: everything it requires has ended well; show and write the summary."""
     from hephaestus.nox.posargs import HelpAsked, parse
-    from hephaestus.release.project import read_project
     from hephaestus.report import summary
 
     target: PrivateTarget | None = None
+    named = ""
     try:
         request = parse(session.posargs, environ=os.environ, invoked_from=Path(session.invoked_from))
-        project = read_project(Path.cwd(), tag="" if request.publish else request.options.tag)
+        project, named = _project(request)
         target = _target(project, request)
         directory = _root(project, request).directory(project.version)
         world = target.label if target is not None else "publish" if request.publish else "rehearsal"
@@ -86,8 +86,17 @@ def finish(session: nox.Session) -> None:
     except HelpAsked as asked:
         session.skip(f"\n{asked}")
     except ReleaseError as error:
-        _refuse(session, _message("release", error, target))
+        _refuse(session, _message("release", error, target, named))
     sys.stderr.write(summary.render(told))
+
+
+def _project(request: Request) -> tuple[Project, str]:
+    """The project, and the tag that gives its version because it was named: a publish takes one that is there."""
+    from hephaestus.release.project import read_project
+
+    tag = "" if request.publish else request.options.tag
+    project = read_project(Path.cwd(), tag=tag)
+    return project, tag if project.version_source.tagged else ""
 
 
 def _refuse(session: nox.Session, message: str) -> NoReturn:
@@ -281,10 +290,12 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _message(stage: str, error: ReleaseError, target: PrivateTarget | None) -> str:
+def _message(stage: str, error: ReleaseError, target: PrivateTarget | None, named: str) -> str:
     from hephaestus.toolchain.redaction import redact
 
     text = str(error)
     if target is not None and target.options not in text:
         text += f"\n  with: every `nox` command of a release to {target.name} ends in `{target.options}`"
+    if named and f"--tag {named}" not in text:
+        text += f"\n  with: as long as the commit has no tag, every `nox` command ends in `-- --tag {named}`"
     return redact(text if text.startswith(f"{stage}:") else f"{stage}: {text}")

@@ -53,8 +53,9 @@ class SdistContents:
     changed: tuple[str, ...] = ()
 
     def without(self, written: Collection[str]) -> SdistContents:
-        """The same but for these files having been added or changed."""
-        added, changed = (tuple(name for name in names if name not in written) for names in (self.added, self.changed))
+        """The same but for these files having been added or changed; what never belongs there is told all the same."""
+        meant = {name for name in written if not any(pattern.search(name) for pattern in _UNCLEAN.values())}
+        added, changed = (tuple(name for name in names if name not in meant) for names in (self.added, self.changed))
         return replace(self, added=added, changed=changed)
 
 
