@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from inspection.company import Company
 from inspection.test_forecast import committed, git
 from plants import found
 
+from hephaestus.services.http import HttpClient
 from hephaestus.standins.http import Request, Response
 
 INTERNAL = ("--index", "internal")
@@ -22,9 +24,12 @@ def project(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     root = tmp_path / "clone"
     committed(root, tag="v1.2.3", settings=company.settings)
     git(root, "tag", "v1.2.2")
+    (root / ".git" / "info" / "exclude").write_text("release/\n", encoding="utf-8")
     for version in ("1.2.2", "1.2.3"):
         company.seed(version)
         company.released(root, version, "build", commit="HEAD")
+    impatient = functools.partial(HttpClient, sleep=lambda _seconds: None)
+    monkeypatch.setattr("hephaestus.diagnosis.doctor.HttpClient", impatient)
     monkeypatch.chdir(root)
     return root
 
@@ -191,12 +196,45 @@ def test_an_index_that_does_not_answer_decides_nothing(
 
 
 COMMANDS = (
-    ("status", "--publish", *INTERNAL),
-    ("plan", "--publish", *INTERNAL),
-    ("audit", *INTERNAL),
-    ("rollback", "1.2.3", *INTERNAL),
-    ("rollback", "1.2.3", "--verify", *INTERNAL),
+    ("release", "status", "--publish", *INTERNAL),
+    ("release", "plan", "--publish", *INTERNAL),
+    ("release", "audit", *INTERNAL),
+    ("release", "audit", "--verify", *INTERNAL),
+    ("release", "rollback", "1.2.3", *INTERNAL),
+    ("release", "rollback", "1.2.3", "--verify", *INTERNAL),
+    ("doctor", *INTERNAL),
 )
+
+
+def test_an_address_that_shows_the_token_to_everybody_is_refused(company: Company, project: Path, says: Said) -> None:
+    """Plain http off this machine, or a password in the address: no command begins, and nothing is asked."""
+    path = project / "pyproject.toml"
+    sound = path.read_text(encoding="utf-8")
+    company.outside.listeners.requests.clear()
+    addresses = {"http://x.example.org": "must be https", "https://u:planted-pass-9@x.example.org": "holds a user or a"}
+    for address, problem in addresses.items():
+        path.write_text(sound.replace(company.url, address), encoding="utf-8")
+        for words in COMMANDS:
+            code, out, err = says(*words)
+            assert (code, out) == (1, "")
+            assert problem in err
+            assert "planted-pass-9" not in err
+    assert company.outside.listeners.requests == []
+
+
+def test_without_a_token_nobody_is_let_in_and_it_is_said(
+    company: Company, project: Path, says: Said, monkeypatch: pytest.MonkeyPatch, no_pip: None
+) -> None:
+    """No variable, closed pages: every command says so; where the pages are open, every command works."""
+    monkeypatch.delenv("COMPANY_TOKEN")
+    for words in COMMANDS:
+        _, out, err = says(*words)
+        assert "without a token: it answered 401" in out + err, words
+    company.server.open = True
+    for words in COMMANDS:
+        _, out, err = says(*words)
+        assert "401" not in out + err, words
+    assert set(company.server.asked) == {""}
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
@@ -215,7 +253,7 @@ def test_a_planted_token_is_shown_by_no_command(
     if kind == "reason":
         company.yank("1.2.3", f"bad {echo}\x1b[2J")
     for words in COMMANDS:
-        _, out, err = says("release", *words, *form)
+        _, out, err = says(*words, *form)
         assert out or err
         assert found((out + err).encode(), [company.PASSWORD, company.HEADER]) == []
         assert not [sign for sign in out + err if not sign.isprintable() and sign != "\n"]

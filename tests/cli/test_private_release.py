@@ -60,6 +60,15 @@ def test_a_complete_release_goes_on_with_what_its_receipts_lack(company: Company
     assert {stage["stage"] for stage in told["stages"] if stage["state"] == "left out"} == LEFT_OUT
 
 
+def test_pages_in_json_are_read_as_well(company: Company, project: Path, says: Said) -> None:
+    """An index that speaks PEP 691: times of upload are told there, and make no deadline."""
+    company.server.json = True
+    company.seed("1.2.3")
+    company.released(project, "1.2.3", "build", "check")
+    told = json.loads(says("release", "status", *ASKED, "--json")[1])["asked"]["indexes"]["internal"]
+    assert (told["state"], told["deadline"], told["days_left"]) == ("complete", None, None)
+
+
 def test_a_release_under_way_is_found_by_its_receipts(company: Company, project: Path, says: Said) -> None:
     """Every receipt is of internal: the public services hear nothing, unless they are named."""
     company.released(project, "1.2.3", "build")
