@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Iterator
@@ -183,15 +184,19 @@ def test_a_proof_with_anything_in_it_is_a_verdict(
         assert signed_part(changed) == signed_part(json.loads(before))
 
 
-def signed_part(proof: Any) -> list[Any]:
-    """What a proof proves: certificate, log entry and signature.
+def signed_part(proof: Any) -> list[bytes]:
+    """What a proof proves: certificate, log entry and signature, as bytes: base64 may have bits at its end that no
+    client reads, as many as the signature's length, which is random, leaves.
 
     The rest is proven by these or nobody signs it: a log's name for itself, the certificates a time stamp carries
     along, a digest as a hint, and whatever no client reads.
     """
     if "envelope" in proof:
-        material = proof["verification_material"]
-        return [material["certificate"], material["transparency_entries"][0]["canonicalizedBody"], proof["envelope"]]
-    material = proof["verificationMaterial"]
-    entry = material["tlogEntries"][0]["canonicalizedBody"]
-    return [material["certificate"]["rawBytes"], entry, proof["messageSignature"]["signature"]]
+        material, envelope = proof["verification_material"], proof["envelope"]
+        entry = material["transparency_entries"][0]["canonicalizedBody"]
+        texts = [material["certificate"], entry, envelope["statement"], envelope["signature"]]
+    else:
+        material = proof["verificationMaterial"]
+        entry = material["tlogEntries"][0]["canonicalizedBody"]
+        texts = [material["certificate"]["rawBytes"], entry, proof["messageSignature"]["signature"]]
+    return [base64.b64decode(text) for text in texts]
