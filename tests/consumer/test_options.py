@@ -94,6 +94,7 @@ def test_the_cache_is_where_each_system_has_it(
     ("given", "said"),
     [
         ({"source": "conda"}, "--source 'conda' is none of github, pypi, test-pypi"),
+        ({"source": "internal"}, "a private index is none of them, since nothing on it is signed"),
         ({"allow_unsigned": True, "require_sigstore": True}, "contradict each other"),
         ({"sigstore_identity": (f"{BASE}@refs/tags/*",), "workflow": "y.yml"}, "contradict each other"),
         ({"download_only": True, "cleanup": True}, "contradict each other"),

@@ -126,7 +126,10 @@ class InstallOptions:
         try:
             source = Source(str(values.pop("source", "github")).strip().lower())
         except ValueError:
-            problems.append(f"--source {given['source']!r} is none of {', '.join(Source)}")
+            problems.append(
+                f"--source {given['source']!r} is none of {', '.join(Source)}; a private index is none of them, since "
+                "nothing on it is signed: install its wheelhouse, or let pip take it with --require-hashes"
+            )
             source = Source.GITHUB
         destination = values.pop("destination", None)
         options = cls(
