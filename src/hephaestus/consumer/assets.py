@@ -12,16 +12,14 @@ from hephaestus.consumer.options import InstallOptions
 from hephaestus.consumer.refusals import AssetMissing, ReleaseMissing
 from hephaestus.consumer.wanted import Wanted
 from hephaestus.release.extraction import ArchiveRefused
+from hephaestus.release.manifest import SUMS
 from hephaestus.release.names import unfit_member_name
 from hephaestus.release.tags import meant_by_tag, read_tag, tag_of
 from hephaestus.release.targets import Target, read_targets
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.releases import Asset, Release
 
-__all__ = ["SUMS", "Chosen", "choose", "find_release"]
-
-#: The list of a release's distributions, which also names wheels that are in the archive.
-SUMS = "SHA256SUMS"
+__all__ = ["Chosen", "choose", "find_release"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,12 +16,9 @@ from pathlib import Path
 from hephaestus.consumer.trust import Claim
 from hephaestus.consumer.verdict import State, Verdict
 from hephaestus.release.extraction import ArchiveRefused, Limits, extract_archive
-from hephaestus.release.manifest import ManifestError, digest_of, parse_sums
+from hephaestus.release.manifest import SUMS, ManifestError, digest_of, parse_sums
 
-__all__ = ["SUMS", "Dossier", "bundle_subject"]
-
-#: The manifest of the distributions.
-SUMS = "SHA256SUMS"
+__all__ = ["Dossier", "bundle_subject"]
 
 _BUNDLE = re.compile(r"(?P<subject>.+)\.sigstore(?:\.json)?\Z")
 _ATTESTATION = re.compile(r"(?P<subject>.+)\.publish\.attestation\Z")

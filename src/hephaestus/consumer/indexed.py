@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hephaestus.consumer.dossier import SUMS
 from hephaestus.consumer.expectation import Pinned
 from hephaestus.consumer.served import PUBLISH_PREDICATE, attestations_in, fetched, index_verdicts, predicate_of
 from hephaestus.consumer.trust import Claim
 from hephaestus.consumer.verdict import State, Verdict
+from hephaestus.release.manifest import SUMS
 from hephaestus.services.errors import ServiceError
 from hephaestus.services.index import IndexClient, IndexFile, IndexProject, plan_upload
 from hephaestus.services.transfer import Progress

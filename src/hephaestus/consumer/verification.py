@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from hephaestus.consumer.dossier import SUMS, Dossier
+from hephaestus.consumer.dossier import Dossier
 from hephaestus.consumer.expectation import Pinned, release_of
 from hephaestus.consumer.identity import Identity
 from hephaestus.consumer.indexed import BY_MANIFEST, absent, compare_trial, fetch_release, unanswered
@@ -18,7 +18,7 @@ from hephaestus.consumer.services import Services
 from hephaestus.consumer.trust import Claim, Trust
 from hephaestus.consumer.verdict import State, Verdict
 from hephaestus.release.directory import ReleaseDirectory
-from hephaestus.release.manifest import ManifestError, parse_sums
+from hephaestus.release.manifest import SUMS, ManifestError, parse_sums
 from hephaestus.release.names import unfit_member_name
 from hephaestus.release.receipts import ReceiptError
 from hephaestus.release.tags import meant_by_tag, read_tag, tag_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from hephaestus.consumer.assets import SUMS, Chosen
+from hephaestus.consumer.assets import Chosen
 from hephaestus.consumer.cache import Unpacked, WheelhouseCache, storage_failures
 from hephaestus.consumer.narration import Narrator
 from hephaestus.consumer.options import InstallOptions
@@ -19,7 +19,7 @@ from hephaestus.consumer.trust import Claim
 from hephaestus.consumer.wheels import Interpreter, fitting_wheel
 from hephaestus.release.boundary import boundary
 from hephaestus.release.extraction import ArchiveRefused, extract_archive
-from hephaestus.release.manifest import parse_sums
+from hephaestus.release.manifest import SUMS, parse_sums
 from hephaestus.services.errors import AnswerTooLarge
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.releases import Asset

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hephaestus.release.directory import ReleaseDirectory
-from hephaestus.release.manifest import parse_sums
+from hephaestus.release.manifest import SUMS, parse_sums
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.releases import Release
 
-__all__ = ["SUMS", "Expected", "expected_here", "sums_of"]
+__all__ = ["Expected", "expected_here", "sums_of"]
 
-SUMS = "SHA256SUMS"
 _LARGEST = 4 << 20
 
 

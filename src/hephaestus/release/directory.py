@@ -19,7 +19,7 @@ from pathlib import Path
 from hephaestus.release.boundary import boundary
 from hephaestus.release.errors import Finding, ReleaseError
 from hephaestus.release.files import TEMPORARY_PREFIX, NotWritableError, place, sync_folder, write_text
-from hephaestus.release.manifest import compare, digest_of, settled_digest
+from hephaestus.release.manifest import SUMS, compare, digest_of, settled_digest
 from hephaestus.release.receipts import Receipt, ReceiptError
 
 __all__ = ["BURNED", "STAGES", "DirectoryDamagedError", "ReleaseDirectory", "Staging"]
@@ -32,7 +32,7 @@ STAGES = (
 
 #: Where each stage puts its files. Without its receipt they are nobody's: the stage looks at them again.
 _TERRITORY: Mapping[str, tuple[str, ...]] = {
-    "build": ("dist/", "SHA256SUMS"),
+    "build": ("dist/", SUMS),
     "sign": ("bundles/", "attestations/"),
     "wheelhouse": ("wheelhouse/",),
     "sign-wheelhouse": ("bundles/",),

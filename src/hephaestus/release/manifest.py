@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from hephaestus.release.errors import Finding, ReleaseError
 
 __all__ = [
+    "SUMS",
     "ManifestError",
     "case_twins",
     "compare",
@@ -27,6 +28,9 @@ __all__ = [
     "settled_digest",
     "unsafe_path",
 ]
+
+#: The list of a release's distributions with their digests: in the release directory, and among its assets on GitHub.
+SUMS = "SHA256SUMS"
 
 # Coreutils parts digest and name by two characters; others write one space or a tab.
 _LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64})(?: [ *]|[ \t]+\*?)(?P<name>.+)\Z", re.DOTALL)
@@ -91,7 +95,7 @@ def unsafe_path(name: str) -> str | None:
     return None
 
 
-def parse_sums(text: str, *, source: str = "SHA256SUMS") -> dict[str, str]:
+def parse_sums(text: str, *, source: str = SUMS) -> dict[str, str]:
     """Read the coreutils format into ``{name: "sha256:<hex>"}``; raises ManifestError.
 
     Blank lines and ``#`` comments are passed over; a name may be repeated with the same digest only

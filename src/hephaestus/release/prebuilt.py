@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hephaestus.release.errors import Finding
-from hephaestus.release.manifest import ManifestError, digest_of, parse_sums
+from hephaestus.release.manifest import SUMS, ManifestError, digest_of, parse_sums
 
 __all__ = ["Prebuilt", "read_prebuilt"]
-
-#: The manifest that may lie in the folder: it then says which wheels are meant, and their digests.
-MANIFEST = "SHA256SUMS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +28,7 @@ def read_prebuilt(folder: Path) -> Prebuilt:
     """
     if not folder.is_dir():
         return Prebuilt(folder=folder, findings=(_finding("prebuilt-missing", str(folder), "is no folder"),))
-    manifest = folder / MANIFEST
+    manifest = folder / SUMS
     if manifest.is_file() and not manifest.is_symlink():
         return _by_manifest(folder, manifest)
     digests: dict[str, str] = {}
@@ -50,21 +47,21 @@ def read_prebuilt(folder: Path) -> Prebuilt:
 
 def _by_manifest(folder: Path, manifest: Path) -> Prebuilt:
     try:
-        named = parse_sums(manifest.read_text(encoding="utf-8"), source=MANIFEST)
+        named = parse_sums(manifest.read_text(encoding="utf-8"), source=SUMS)
     except ManifestError as error:
-        return Prebuilt(folder=folder, findings=(_finding("prebuilt-manifest", MANIFEST, error.what),))
+        return Prebuilt(folder=folder, findings=(_finding("prebuilt-manifest", SUMS, error.what),))
     except (OSError, UnicodeDecodeError) as error:
-        return Prebuilt(folder=folder, findings=(_finding("prebuilt-manifest", MANIFEST, f"cannot be read: {error}"),))
+        return Prebuilt(folder=folder, findings=(_finding("prebuilt-manifest", SUMS, f"cannot be read: {error}"),))
     digests: dict[str, str] = {}
     findings = []
     for name, digest in sorted(named.items()):
         path = folder / name
         if "/" in name or not name.endswith(".whl"):
-            findings.append(_finding("prebuilt-no-wheel", name, f"stands in {MANIFEST}, but is no wheel beside it"))
+            findings.append(_finding("prebuilt-no-wheel", name, f"stands in {SUMS}, but is no wheel beside it"))
         elif found := _irregular(path):
             findings.append(found)
         elif (actual := digest_of(path)) != digest:
-            findings.append(_finding("prebuilt-changed", name, f"has {actual}, {MANIFEST} says {digest}"))
+            findings.append(_finding("prebuilt-changed", name, f"has {actual}, {SUMS} says {digest}"))
         else:
             digests[name] = digest
     return Prebuilt(folder=folder, digests=digests, findings=tuple(findings))

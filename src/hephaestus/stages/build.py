@@ -12,7 +12,7 @@ from typing import Any
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.files import write_text
-from hephaestus.release.manifest import digest_of, render_sums
+from hephaestus.release.manifest import SUMS, digest_of, render_sums
 from hephaestus.release.prebuilt import Prebuilt
 from hephaestus.release.rules import check_distributions
 from hephaestus.release.rules.names import Expected, version_judgements
@@ -153,7 +153,7 @@ class BuildStage(Stage):
         hold_seals(context, seals, digests)
         for path in built.files:
             shutil.copyfile(path, staging.path(f"dist/{path.name}"))
-        write_text(staging.path("SHA256SUMS"), render_sums(digests))
+        write_text(staging.path(SUMS), render_sums(digests))
         generators = {path.name: _generator(path) for path in built.wheels}
         warnings = [*proof.builds.warnings(), *_tree_warnings(proof.tree)]
         data = {

@@ -15,7 +15,7 @@ from typing import Any
 
 from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, ReleaseError, Severity
-from hephaestus.release.manifest import ManifestError, parse_sums
+from hephaestus.release.manifest import SUMS, ManifestError, parse_sums
 from hephaestus.release.metadata import BrokenDistribution, distribution_kind
 from hephaestus.release.receipts import Receipt
 from hephaestus.release.source import Source, SourceError, export, read_source
@@ -28,7 +28,6 @@ from hephaestus.worlds.world import ChildKind, DirtyPolicy
 
 __all__ = ["CheckFailed", "CheckStage"]
 
-_SUMS = "SHA256SUMS"
 _TOOL_SECONDS = 300.0
 _RESIGN = "nox -s sign -- --redo=sign"
 
@@ -179,7 +178,7 @@ def _proofs(context: Context, paths: Sequence[Path]) -> tuple[list[Proof], list[
     signed = outputs_of(context, "sign")
     wanted = {bundle_of(path.name): (path, "bundle") for path in paths}
     wanted |= {attestation_of(path.name): (path, "attestation") for path in paths}
-    wanted[bundle_of(_SUMS)] = (context.directory.path / _SUMS, "bundle")
+    wanted[bundle_of(SUMS)] = (context.directory.path / SUMS, "bundle")
     findings = [
         Finding(
             code=f"{kind}-missing",
@@ -211,19 +210,19 @@ def _sums(context: Context, paths: Sequence[Path]) -> list[Finding]:
     """SHA256SUMS names exactly the distributions, with their digests."""
     built = outputs_of(context, "build")
     remedy = "nox -s build -- --redo=build"
-    if _SUMS not in built:
+    if SUMS not in built:
         message = "is missing: it is what people check their downloads with"
-        return [Finding(code="sums-missing", subject=_SUMS, message=message, remedy=remedy)]
+        return [Finding(code="sums-missing", subject=SUMS, message=message, remedy=remedy)]
     try:
-        listed = parse_sums((context.directory.path / _SUMS).read_text(encoding="utf-8"))
+        listed = parse_sums((context.directory.path / SUMS).read_text(encoding="utf-8"))
     except (ManifestError, UnicodeDecodeError) as error:
         message = f"cannot be read: {error.what if isinstance(error, ManifestError) else error}"
-        return [Finding(code="sums-unreadable", subject=_SUMS, message=message, remedy=remedy)]
+        return [Finding(code="sums-unreadable", subject=SUMS, message=message, remedy=remedy)]
     actual = {path.name: built[f"dist/{path.name}"] for path in paths}
     return [
         Finding(
             code="sums-wrong",
-            subject=_SUMS,
+            subject=SUMS,
             message=f"says {listed.get(name, 'nothing')} of {name}, which has {actual.get(name, 'no place in dist/')}",
             remedy=remedy,
         )
