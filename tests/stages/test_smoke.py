@@ -15,6 +15,7 @@ from stages.served import BACKEND, ServedIndex, Thing, installing_world
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.receipts import Receipt
 from hephaestus.stages.installation import Interpreter, Tampered, fitting_wheel, install_finding
+from hephaestus.stages.proofs import PASSED_OVER
 from hephaestus.stages.runner import run_stage
 from hephaestus.stages.smoke import IndexLacksFiles, SmokeFailed, SmokeStage
 from hephaestus.stages.smoke_trial import names_version
@@ -259,8 +260,8 @@ def test_without_a_receipt_nothing_is_tried(commit: Callable[..., Path], context
 @pytest.mark.parametrize(
     ("state", "policy", "exempt"),
     [
-        ("unavailable, passed over (optional by policy)", TestPyPIPolicy.OPTIONAL, True),
-        ("unavailable, passed over (optional by policy)", TestPyPIPolicy.REQUIRED, False),
+        (PASSED_OVER, TestPyPIPolicy.OPTIONAL, True),
+        (PASSED_OVER, TestPyPIPolicy.REQUIRED, False),
         ("complete", TestPyPIPolicy.OPTIONAL, False),
     ],
 )

@@ -13,8 +13,9 @@ from stages.uploads import DAY, believe, stage_of
 from hephaestus.release.burned import burned_names
 from hephaestus.release.directory import BURNED, ReleaseDirectory
 from hephaestus.release.errors import GateRefused, ReleaseError
+from hephaestus.stages.proofs import PASSED_OVER
 from hephaestus.stages.stage import Options
-from hephaestus.stages.upload import PASSED_OVER, UploadPyPI, UploadTestPyPI
+from hephaestus.stages.upload import UploadPyPI, UploadTestPyPI
 from hephaestus.stages.upload_answers import NotShownError, ProvenanceMissingError, UploadIncompleteError
 from hephaestus.worlds.world import ChildKind, TestPyPIPolicy
 

@@ -14,6 +14,7 @@ from hephaestus.release.files import write_text
 from hephaestus.release.project import Project
 from hephaestus.release.receipts import Receipt
 from hephaestus.report.terminal import human_size
+from hephaestus.stages.proofs import PASSED_OVER, passed_over
 from hephaestus.toolchain.redaction import redact
 
 if TYPE_CHECKING:
@@ -92,10 +93,8 @@ def _left_out(stage: str, project: Project, receipts: Mapping[str, Receipt]) -> 
     """Why policy leaves a stage out of this release, or an empty string."""
     if stage == "upload-pypi" and project.prerelease and not project.config.prerelease_to_pypi:
         return "a pre-release goes to Test PyPI only"
-    uploaded = receipts.get("upload-testpypi")
-    if stage == "smoke" and uploaded is not None:
-        state = str(uploaded.evidence.get("state", ""))
-        return f"Test PyPI was {state}" if state.startswith("unavailable") else ""
+    if stage == "smoke" and passed_over(receipts.get("upload-testpypi")):
+        return f"Test PyPI was {PASSED_OVER}"
     return ""
 
 

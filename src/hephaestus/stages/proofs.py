@@ -8,7 +8,15 @@ from hephaestus.release.errors import Finding
 from hephaestus.release.receipts import Receipt
 from hephaestus.stages.stage import Context
 
-__all__ = ["distributions", "outputs_of", "unproven"]
+__all__ = ["PASSED_OVER", "distributions", "outputs_of", "passed_over", "unproven"]
+
+#: The state an upload records when its index was down and policy let the release go on without it.
+PASSED_OVER = "unavailable, passed over (optional by policy)"
+
+
+def passed_over(uploaded: Receipt | None) -> bool:
+    """Whether this receipt of an upload says that its index was down and nothing was sent to it."""
+    return uploaded is not None and uploaded.evidence.get("state") == PASSED_OVER
 
 
 def outputs_of(context: Context, stage: str, *, below: str = "") -> dict[str, str]:

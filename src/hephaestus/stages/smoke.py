@@ -21,7 +21,7 @@ from hephaestus.stages.installation import (
     running_interpreter,
     unknown_extras,
 )
-from hephaestus.stages.proofs import distributions, unproven
+from hephaestus.stages.proofs import PASSED_OVER, distributions, passed_over, unproven
 from hephaestus.stages.smoke_trial import Results, Served, trials
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
 from hephaestus.worlds.world import TestPyPIPolicy
@@ -81,10 +81,9 @@ class SmokeStage(Stage):
         receipt = context.directory.receipt(_UPLOAD)
         if receipt is None or context.world.policy.testpypi is not TestPyPIPolicy.OPTIONAL:
             return ""
-        state = str(receipt.evidence.get("state", ""))
         files = distributions(context)
         same = files and all(receipt.inputs.get(path) == digest for path, digest in files.items())
-        return f"Test PyPI was {state}" if state.startswith("unavailable") and same else ""
+        return f"Test PyPI was {PASSED_OVER}" if passed_over(receipt) and same else ""
 
     def gates(self, context: Context) -> list[Finding]:
         """The upload is proven, every Python asked for is here, every extra asked for exists, a wheel fits."""

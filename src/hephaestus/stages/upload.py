@@ -20,7 +20,7 @@ from hephaestus.services.index import IndexProject, Propagation, PropagationStat
 from hephaestus.services.private import explain_token_upload
 from hephaestus.services.uploading import UploadAnswer, explain_upload, file_refused
 from hephaestus.stages.indexes import asking
-from hephaestus.stages.proofs import distributions, outputs_of, unproven
+from hephaestus.stages.proofs import PASSED_OVER, distributions, outputs_of, passed_over, unproven
 from hephaestus.stages.stage import Context, Evidence, Inputs, Stage
 from hephaestus.stages.upload_answers import (
     NotShownError,
@@ -36,9 +36,6 @@ __all__ = ["UploadPyPI", "UploadStage", "UploadTestPyPI"]
 
 #: Failures that are an index being down; a refused certificate or address is no such thing.
 _DOWN = (Unreachable, ServiceDown, RateLimited, AnswerInvalid)
-
-#: The state in the receipt of an upload that the policy let go.
-PASSED_OVER = "unavailable, passed over (optional by policy)"
 
 #: How long twine may say nothing: seconds, and the largest file at a slow line's bytes a second on top. It tells of
 #: every file and every further attempt; one that its connection was cut under repeats the request with an empty body
@@ -282,10 +279,9 @@ class UploadPyPI(UploadStage):
 
     def needed(self, context: Context) -> tuple[str, ...]:
         """Smoke too, except where Test PyPI was passed over: then there was nothing it could install."""
-        receipt = context.directory.receipt("upload-testpypi")
-        passed_over = receipt is not None and receipt.evidence.get("state") == PASSED_OVER
         optional = context.world.policy.testpypi is TestPyPIPolicy.OPTIONAL
-        return tuple(stage for stage in self.needs if not (stage == "smoke" and passed_over and optional))
+        alone = optional and passed_over(context.directory.receipt("upload-testpypi"))
+        return tuple(stage for stage in self.needs if not (stage == "smoke" and alone))
 
     def exempt(self, context: Context) -> str:
         """A pre-release is not promoted, unless the configuration says so."""
