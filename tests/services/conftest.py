@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,11 +43,18 @@ def time() -> Time:
 
 @pytest.fixture
 def http(time: Time) -> Iterator[HttpClient]:
-    patience = Patience(connect_seconds=2, silence_seconds=1.0, attempts=3)
+    """A client that waits in no time, and for an answer as long as a busy machine needs for one."""
+    patience = Patience(attempts=3)
     with HttpClient(
         user_agent="hephaestus-tests", patience=patience, sleep=time.sleep, clock=time, jitter=lambda: 0.0
     ) as client:
         yield client
+
+
+@pytest.fixture
+def impatient(http: HttpClient) -> None:
+    """For who is never answered: real seconds are short."""
+    http._patience = dataclasses.replace(http._patience, connect_seconds=2.0, silence_seconds=1.0)
 
 
 @pytest.fixture

@@ -130,8 +130,10 @@ def test_uploads_survive_what_may_befall_one(site, files, fault, posts) -> None:
         *((kind, at) for kind in ("500", "502", "429=7", "403-rate-limit=7", "hang") for at in (3, 6)),
     ],
 )
-def test_every_step_survives_a_passing_fault(site, time, files, kind, at) -> None:
+def test_every_step_survives_a_passing_fault(site, time, files, kind, at, request) -> None:
     """Wherever a passing fault strikes, the release ends up complete, published, and made once."""
+    if kind == "hang":
+        request.getfixturevalue("impatient")
     site.fault(f"github:{kind}@{at}")
     client = site.client()
     release = client.find_release("v1.0") or client.create_draft(tag="v1.0", **NOTES)
@@ -174,8 +176,10 @@ def test_a_draft_whose_answer_is_lost_is_not_made_twice(site) -> None:
         ("github:html", errors.AnswerInvalid),
     ],
 )
-def test_a_lasting_fault_has_a_name_and_a_next_step(site, time, fault, kind) -> None:
+def test_a_lasting_fault_has_a_name_and_a_next_step(site, time, fault, kind, request) -> None:
     """No fault of the service ends in anything but its own error, within the budget of waiting."""
+    if "hang" in fault:
+        request.getfixturevalue("impatient")
     site.fault(fault)
     with pytest.raises(kind) as caught:
         site.client().find_release("v1.0")

@@ -66,8 +66,10 @@ def test_what_may_be_repeated_is(answering, http, method) -> None:
 
 
 @pytest.mark.parametrize("fault", [Response(wire="reset"), Response(wire="hang"), Response(status=503)])
-def test_a_post_that_may_have_arrived_is_not_repeated(answering, http, time, fault) -> None:
+def test_a_post_that_may_have_arrived_is_not_repeated(answering, http, time, fault, request) -> None:
     """After a cut or a 503 nobody knows whether a POST took effect: it is reported, once, as sent."""
+    if fault.wire == "hang":
+        request.getfixturevalue("impatient")
     seen: list[Request] = []
     url = answering(flaky(1, fault, seen))
     with pytest.raises((errors.Unreachable, errors.ServiceDown)) as caught:
@@ -152,6 +154,7 @@ def test_nobody_there(http, time) -> None:
     assert len(time.slept) == 2
 
 
+@pytest.mark.usefixtures("impatient")
 def test_silence_ends(answering, http) -> None:
     """A server that never answers is given up after the read timeout, each time."""
     url = answering(lambda _: Response(wire="hang"))
@@ -424,6 +427,7 @@ def test_a_disk_that_refuses_is_named(answering, http, tmp_path, monkeypatch) ->
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.usefixtures("impatient")  # without a line end in its random bytes the greeting is never answered
 def test_https_spoken_to_a_plain_server_is_no_certificate_trouble(answering, http) -> None:
     """A broken handshake is no answer, and nothing for the trust store."""
     url = answering(lambda _: Response())

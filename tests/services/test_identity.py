@@ -195,8 +195,12 @@ def test_no_audience_means_switched_off(scene: Scene) -> None:
         ("pypi:down", minting.ExchangeUnusable),
     ],
 )
-def test_a_mint_without_an_answer_is_never_repeated(scene: Scene, fault: str, expected: type[Exception]) -> None:
+def test_a_mint_without_an_answer_is_never_repeated(
+    scene: Scene, fault: str, expected: type[Exception], request: pytest.FixtureRequest
+) -> None:
     """A page for JSON, a cut, silence, 503: one request, one clear error."""
+    if fault == "pypi:mint-hang":
+        request.getfixturevalue("impatient")
     identity = scene.identity()
     scene.fault(fault)
     with pytest.raises(expected) as caught:

@@ -96,7 +96,7 @@ def line() -> Iterator[Callable[[Line], str]]:
 @pytest.fixture
 def client() -> Iterator[HttpClient]:
     """Four attempts that wait in no time."""
-    patience = Patience(connect_seconds=2, silence_seconds=2, attempts=4)
+    patience = Patience(attempts=4)
     with HttpClient(user_agent="tests", patience=patience, sleep=lambda _seconds: None) as made:
         yield made
 
@@ -276,7 +276,7 @@ def test_wherever_it_is_cut_the_file_is_whole(tmp_path_factory, cuts, size) -> N
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
-        patience = Patience(connect_seconds=2, silence_seconds=2, attempts=4)
+        patience = Patience(attempts=4)
         with HttpClient(user_agent="tests", patience=patience, sleep=lambda _seconds: None) as client:
             url = f"http://127.0.0.1:{server.getsockname()[1]}/file"
             got = client.download(url, folder / "file", sha256=hashlib.sha256(content).hexdigest())
