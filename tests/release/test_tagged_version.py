@@ -129,6 +129,26 @@ class TestCommit:
             read_project(root)
         assert read_project(root, newest=True).version == "1.0"
 
+    @pytest.mark.parametrize("depth", [(), ("--depth", "1")])
+    def test_a_jobs_checkout_of_the_tag_says_the_version(
+        self, tmp_path: Path, root: Path, depth: tuple[str, ...]
+    ) -> None:
+        """HEAD is detached at the tag, with the whole history or without: the version is that of the tag."""
+        git(root, "tag", "-a", "v1.0", "-m", "1.0")
+        git(root, "commit", "-q", "--allow-empty", "-m", "second")
+        git(root, "clone", "-q", *depth, "--branch", "v1.0", f"file://{root}", str(tmp_path / "checkout"))
+        found = read_project(tmp_path / "checkout")
+        assert (found.version, found.tag) == ("1.0", "v1.0")
+
+    def test_a_checkout_without_tags_is_told_to_fetch_them(self, tmp_path: Path, root: Path) -> None:
+        """A shallow checkout of a branch has no tag, be it made or not."""
+        git(root, "tag", "v1.0")
+        git(root, "commit", "-q", "--allow-empty", "-m", "second")
+        git(root, "clone", "-q", "--depth", "1", "--no-tags", f"file://{root}", str(tmp_path / "checkout"))
+        with pytest.raises(UntaggedError, match=re.escape("no release's tag")) as raised:
+            read_project(tmp_path / "checkout")
+        assert any("git fetch --unshallow --tags" in line for line in raised.value.details)
+
     def test_without_a_commit_or_a_repository_the_reason_is_gits(self, tmp_path: Path, root: Path) -> None:
         """One release needs a commit; who looks at the project as a whole does not."""
         bare = tmp_path / "bare"

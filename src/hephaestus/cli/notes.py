@@ -32,7 +32,7 @@ class VersionUnreadableError(ReleaseError):
         super().__init__(
             what=f"{version!r} is no version",
             why="versions are read as PEP 440 has them",
-            next_step="say it as X.Y.Z, X.Y.ZrcN ...; without --version it is the one in pyproject.toml",
+            next_step="say it as X.Y.Z, X.Y.ZrcN ...; without --version it is the project's own",
         )
 
 
