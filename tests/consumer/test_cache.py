@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hephaestus.consumer.cache import MARKER, Unpacked, WheelhouseCache, storage_failures
-from hephaestus.consumer.refusals import PlaceTaken, PlaceUnwritable
+from hephaestus.consumer.refusals import PlaceExposed, PlaceTaken, PlaceUnwritable
 from hephaestus.release.archive import Member
 
 NAME = "tiny-1.2.3-wheelhouse.tar.gz"
@@ -53,6 +53,31 @@ def test_what_killed_runs_left_is_removed_and_nothing_else(cache: WheelhouseCach
     left = {path.name for path in cache.folder.iterdir()}
     assert left == {".hephaestus-incoming-link", "notes.txt", ".hephaestus.lock"}
     assert (mine / "thesis.txt").exists()
+
+
+def test_a_folder_that_others_can_write_to_is_refused_before_anything_is_made(cache: WheelhouseCache) -> None:
+    """Whoever could rename the private folder could exchange what was proven; the message names both ways out."""
+    cache.folder.mkdir()
+    cache.folder.chmod(0o777)
+    with pytest.raises(PlaceExposed, match="can be written to by every user") as caught, cache.opened():
+        pass
+    assert "--destination" in caught.value.next_step
+    assert f"chmod go-w {cache.folder}" in caught.value.next_step
+    assert list(cache.folder.iterdir()) == []
+    cache.folder.chmod(0o1777)
+    with cache.opened() as private:
+        assert private.is_dir()
+
+
+def test_unpacked_wheels_of_another_user_are_not_taken(cache: WheelhouseCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a sticky folder somebody else may have laid them there, the right ones even: they could still change them."""
+    folder = cache.unpacked(NAME)
+    folder.mkdir(parents=True)
+    Unpacked.of(folder, NAME, "0" * 64, [])
+    cache.check_unpacked(NAME, sha256="0" * 64, overwrite=False)
+    monkeypatch.setattr("hephaestus.consumer.cache.ours", lambda _path: False)
+    with pytest.raises(PlaceTaken, match="this program did not make it"):
+        cache.check_unpacked(NAME, sha256="0" * 64, overwrite=True)
 
 
 def test_one_run_at_a_time(cache: WheelhouseCache) -> None:

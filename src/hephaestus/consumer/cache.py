@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hephaestus.consumer.refusals import PlaceTaken, PlaceUnwritable
+from hephaestus.consumer.exposure import exposed, ours
+from hephaestus.consumer.refusals import PlaceExposed, PlaceTaken, PlaceUnwritable
 from hephaestus.release.archive import Member
 from hephaestus.release.boundary import boundary
 from hephaestus.release.files import place
@@ -108,11 +109,16 @@ class WheelhouseCache:
 
     @contextmanager
     def opened(self) -> Iterator[Path]:
-        """Hold the folder's lock; gives a private folder in it, which is gone afterwards, as are those of dead runs."""
+        """Hold the folder's lock; gives a private folder in it, which is gone afterwards, as are those of dead runs.
+
+        Raises PlaceExposed, PlaceUnwritable.
+        """
         from filelock import FileLock, Timeout
 
         with storage_failures(self.folder):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if problem := exposed(self.folder):
+                raise PlaceExposed(path=self.folder, problem=problem)
         lock = FileLock(self.folder / _LOCK)
         with storage_failures(self.folder):
             try:
@@ -194,7 +200,8 @@ class WheelhouseCache:
         folder = self.unpacked(name)
         if not folder.exists() and not folder.is_symlink():
             return
-        found = Unpacked.found(folder)
+        # In a sticky folder anybody may have made it, and could change it once it was read.
+        found = Unpacked.found(folder) if ours(folder) else None
         if found is None:
             raise PlaceTaken(
                 path=folder,

@@ -15,6 +15,7 @@ __all__ = [
     "InstallFailed",
     "NotVerified",
     "OptionsRefused",
+    "PlaceExposed",
     "PlaceTaken",
     "PlaceUnwritable",
     "ReleaseMissing",
@@ -111,6 +112,18 @@ class PlaceTaken(ReleaseError):
             what=f"{path} {problem}",
             why="what this program did not make itself, or was not told to replace, stays as it is",
             next_step=next_step,
+        )
+
+
+class PlaceExposed(ReleaseError):
+    """Raised when others can write to the destination: what was proven there could be exchanged before it is used."""
+
+    def __init__(self, *, path: Path, problem: str) -> None:
+        super().__init__(
+            what=f"{path} {problem}",
+            why="between the proof and the installation they could put other files in the place of the proven ones",
+            next_step="choose a folder of your own with `--destination`; or, where this one is yours, "
+            f"`chmod go-w {path}`, then {_RERUN}",
         )
 
 
