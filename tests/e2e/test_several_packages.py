@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from e2e.projects import SUITE, Project, Setting, git, written
 from e2e.runner import REPOSITORY, Runner, told
-from e2e.workflow import triggered
+from e2e.workflow import Run, triggered
 
 from hephaestus.release.directory import STAGES
 from hephaestus.release.project import read_project
@@ -72,6 +74,20 @@ def test_each_is_rehearsed_by_itself(packages: dict[str, Project]) -> None:
     assert [again.ended(stage) for stage in ("build", "sign", "check")] == ["skipped"] * 3, again.output
 
 
+def _without_its_folder(origin: Path, run: Run) -> None:
+    """The last job checks nothing out: left in the package's folder, which it then has not, it would end a run red."""
+    place = origin / ".github" / "workflows" / "publish-core.yml"
+    text = place.read_text(encoding="utf-8")
+    assert text.count("        working-directory: . #") == 1
+    place.write_text(re.sub(r"        working-directory: \. #.*\n", "", text), encoding="utf-8")
+    git(origin, "commit", "-q", "-a", "-m", "break it")
+    git(origin, "tag", "core-v9")
+    broken = replace(run, ref="core-v9", jobs=dict(run.jobs))
+    broken.start(only="verdict".__eq__)
+    assert broken.jobs["verdict"].result == "failure"
+    assert "working directory" in broken.jobs["verdict"].output
+
+
 def test_the_tag_of_one_publishes_that_one(
     packages: dict[str, Project], common: Path, worker: str, tmp_path: Path, setting: Setting
 ) -> None:
@@ -101,5 +117,6 @@ def test_the_tag_of_one_publishes_that_one(
         assert elsewhere.jobs["build"].result == "failure", told(elsewhere)
         assert "version 1.2.3 is released from refs/tags/core-v1.2.3" in elsewhere.jobs["build"].output
         assert not elsewhere.green
+        _without_its_folder(origin, run)
     finally:
         runner.rest()
