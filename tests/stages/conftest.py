@@ -19,7 +19,6 @@ from hephaestus.release.project import read_project
 from hephaestus.release.root import ReleaseRoot
 from hephaestus.release.source import read_source
 from hephaestus.services.http import HttpClient
-from hephaestus.services.patience import Patience
 from hephaestus.stages.stage import Context, Options
 from hephaestus.standins.faults import Fault
 from hephaestus.standins.http import Listener, Response
@@ -219,7 +218,7 @@ def scene(
     from stages.standins import make_scene
 
     made = make_scene(standins, signed_release, tmp_path)
-    patient = functools.partial(HttpClient, sleep=made.sleep, patience=Patience(silence_seconds=2.0))
+    patient = functools.partial(HttpClient, sleep=made.sleep)
     monkeypatch.setattr("hephaestus.stages.indexes.HttpClient", patient)
     return made
 

@@ -9,6 +9,7 @@ One example file a fault (``tests/examples/bad/upload``). Besides what it must s
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,10 +18,22 @@ import pytest
 from examples.collector import Case, cases, holds
 from stages.releases import SDIST, WHEEL
 from stages.standins import Scene, forget
-from stages.uploads import Trouble, believe, files_of, hide, never_other_bytes, publish, stage_of
+from stages.uploads import (
+    Trouble,
+    believe,
+    files_of,
+    hide,
+    never_other_bytes,
+    publish,
+    silent_when,
+    stage_of,
+    struck,
+)
 
 from hephaestus.release.directory import BURNED
 from hephaestus.release.errors import ReleaseError
+from hephaestus.services.http import HttpClient
+from hephaestus.services.patience import Patience
 from hephaestus.stages.upload_answers import UploadIncompleteError
 
 #: Words of which every refusal that lasts has one: the way on that is left.
@@ -85,6 +98,8 @@ def test_upload_refuses(case: Case, scene: Scene, patches: pytest.MonkeyPatch) -
     if silence := case.change.get("silence"):
         patches.setattr("hephaestus.standins.http.SILENCE_SECONDS", silence)
     scene.standins.arm(*case.change.get("faults", ()))
+    if "patience" in case.change:
+        silent_when(struck(scene, patches), patches)
     had = set(scene.served(index))
     error = refused(scene, index, patience=case.change.get("patience", 60.0))
     holds(case, error)
@@ -135,7 +150,11 @@ class TestRiddenOut:
         self, scene: Scene, fault: str, words: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """One command ends with every file there once; what was stored is known again by its hash, never sent anew."""
-        monkeypatch.setattr("hephaestus.standins.http.SILENCE_SECONDS", 0.3)
+        if "reset" in fault:
+            monkeypatch.setattr("hephaestus.standins.http.SILENCE_SECONDS", 0.3)
+        if "hang" in fault:
+            impatient = functools.partial(HttpClient, sleep=scene.sleep, patience=Patience(silence_seconds=2.0))
+            monkeypatch.setattr("hephaestus.stages.indexes.HttpClient", impatient)
         scene.standins.arm(fault)
         assert scene.run(stage_of(scene)).state == "done"
         assert scene.served("pypi") == scene.digests
@@ -157,6 +176,9 @@ class TestRiddenOut:
         """
         monkeypatch.setattr("hephaestus.standins.http.SILENCE_SECONDS", silence)
         scene.standins.arm(f"pypi:{fault}")
+        if silence > patience:
+            once = iter([True])
+            silent_when(lambda: bool(scene.served("pypi")) and next(once, False), monkeypatch)
         assert scene.run(stage_of(scene, patience=patience)).state == "done"
         assert scene.served("pypi") == scene.digests
         sent = [one.filename for one in scene.sent("pypi") if one.size]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import queue
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import certifi
@@ -17,6 +20,7 @@ from stages.standins import Scene
 from hephaestus.services.plan import UploadPlan
 from hephaestus.stages.upload import UploadPyPI, UploadStage, UploadTestPyPI
 from hephaestus.stages.verification import Proof
+from hephaestus.standins.faults import Fault
 from hephaestus.standins.index.service import Index
 from hephaestus.standins.index.upload import Uploads
 
@@ -37,6 +41,41 @@ def stage_of(scene: Scene, index: str = "pypi", *, patience: float = 60.0) -> Up
     kind = {"pypi": UploadPyPI, "testpypi": UploadTestPyPI}[index]
     clock = scene.standins.clock
     return kind(sleep=scene.sleep, clock=clock.now, monotonic=clock, patience=patience)
+
+
+def struck(scene: Scene, patches: pytest.MonkeyPatch) -> Callable[[], bool]:
+    """Says once for every fault that strikes a service that it has struck."""
+    seen, take = threading.Event(), scene.standins.faults.take
+
+    def noting(service: str, kinds: Collection[str]) -> Fault | None:
+        fault = take(service, kinds)
+        if fault is not None:
+            seen.set()
+        return fault
+
+    def say() -> bool:
+        was = seen.is_set()
+        seen.clear()
+        return was
+
+    patches.setattr(scene.standins.faults, "take", noting)
+    return say
+
+
+def silent_when(condition: Callable[[], bool], patches: pytest.MonkeyPatch) -> None:
+    """End the time of a child that says nothing when ``condition`` holds: it may take long to come that far."""
+
+    class Lines(queue.SimpleQueue[str | None]):
+        def get(self, block: bool = True, timeout: float | None = None) -> str | None:
+            for _ in range(12_000):
+                try:
+                    return super().get(timeout=0.05)
+                except queue.Empty:
+                    if condition():
+                        break
+            raise queue.Empty
+
+    patches.setattr("hephaestus.toolchain.process.queue", SimpleNamespace(SimpleQueue=Lines, Empty=queue.Empty))
 
 
 def other_wheel(scene: Scene, name: str) -> Path:
