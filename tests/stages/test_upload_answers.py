@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from hephaestus.services.index import FileState, PlannedFile, Propagation, PropagationState, UploadPlan
 from hephaestus.services.project import IndexFile
-from hephaestus.services.uploading import UploadAnswer
+from hephaestus.services.uploading import UPLOAD_ANSWERS, UploadAnswer
 from hephaestus.stages.upload_answers import NotShownError, ProvenanceMissingError, UploadIncompleteError
 
 UNTIL = datetime(2026, 12, 6, 9, 16, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_what_else_is_there_is_named() -> None:
         f"conflict: a.tar.gz: ours has sha256 {'1' * 64}, the index has {'2' * 64}",
         "none of ours: b.whl",
     )
-    assert error.next_step.startswith("raise the version")
+    assert error.next_step.startswith("raise the version (`nox -s bump -- 2`)")
 
 
 def test_what_lasts_is_not_tried_again() -> None:
@@ -65,6 +65,12 @@ def test_what_lasts_is_not_tried_again() -> None:
     error = incomplete(LASTING, deadline=None)
     assert error.next_step == "change something"
     assert "before" not in error.what
+
+
+@pytest.mark.parametrize("answer", [answer for answer in UPLOAD_ANSWERS if "raise the version" in answer.remedy])
+def test_an_answer_that_asks_for_a_new_version_names_its_command(answer: UploadAnswer) -> None:
+    """Nobody looks up how: wherever the version is to be raised, the exact command stands beside it, once."""
+    assert incomplete(answer).next_step.count("raise the version (`nox -s bump -- 2`)") == 1
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,7 @@ def test_after_the_deadline_only_a_new_version_helps(answer: UploadAnswer) -> No
     """Whatever the index said last: past the 14 days the next step is a new version, not another try."""
     error = incomplete(answer, now=UNTIL + timedelta(seconds=1))
     assert "ended 2026-12-06 09:16 UTC: a new version is needed" in error.what
-    assert error.next_step.startswith("raise the version")
+    assert error.next_step.startswith("raise the version (`nox -s bump -- 2`)")
 
 
 @pytest.mark.parametrize("state", [state for state in PropagationState if state is not PropagationState.VISIBLE])
@@ -103,6 +109,7 @@ def test_everything_that_is_not_shown_has_a_way_on(state: PropagationState) -> N
 
 def test_lost_attestations_name_the_files() -> None:
     """They cannot be added later, and the message says so."""
-    error = ProvenanceMissingError(stage="upload-pypi", index="pypi", files=["a.whl"])
+    error = ProvenanceMissingError(stage="upload-pypi", index="pypi", version="1", files=["a.whl"])
     assert error.details == ("a.whl",)
+    assert "nox -s bump -- 2" in error.next_step
     assert "cannot be added" in error.why

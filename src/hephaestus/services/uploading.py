@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hephaestus.release.versions import bump_command
 from hephaestus.services.errors import excerpt
 from hephaestus.services.minting import explain_mint
 
@@ -32,11 +33,16 @@ class UploadAnswer:
     transient: bool = False
     burned: bool = False
 
+    def way_on(self, version: str) -> str:
+        """The remedy for ``version``: where it says to raise that, with the command that does."""
+        return self.remedy.replace(_RAISE, f"{_RAISE} (`{bump_command(version)}`)")
 
-_NEW_VERSION = "raise the version and release that; this one can never be completed"
+
+_RAISE = "raise the version"
+_NEW_VERSION = f"{_RAISE} and release that; this one can never be completed"
 _AGAIN = "run the same command again in a few minutes"
 _REPORT = "`nox -s check` should have said so: report it"
-_MEND = f"raise the version and run `nox -s release` again; {_REPORT}"
+_MEND = f"{_RAISE} and run `nox -s release` again; {_REPORT}"
 _SETTINGS = "look at the project's settings on the index: collaborators, publishers, archived or not"
 _ATTESTATIONS = "Invalid attestations supplied during upload: "
 

@@ -15,6 +15,7 @@ from hephaestus.release.directory import Staging
 from hephaestus.release.errors import Finding, ReleaseError
 from hephaestus.release.manifest import digest_of
 from hephaestus.release.tags import meant_by_tag
+from hephaestus.release.versions import bump_command
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.releases import Release
 from hephaestus.stages.indexes import http_client
@@ -97,7 +98,8 @@ class GitHubReleaseStage(Stage):
             remedy = f"push it again, at that commit (`git push origin {tag}`)"
             return [Finding(code="tag-gone", subject=tag, message=message, remedy=remedy)]
         message = f"is at {commit} on GitHub, the release was built from {build.commit}"
-        remedy = f"move the tag back, or release what it is at now as a new version (`git show {tag}`)"
+        anew = bump_command(context.project.version)
+        remedy = f"move the tag back; or look at what it is at now (`git show {tag}`) and release that: `{anew}`"
         return [Finding(code="tag-moved", subject=tag, message=message, remedy=remedy)]
 
     def confirm(self, context: Context) -> str:

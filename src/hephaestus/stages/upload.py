@@ -260,7 +260,7 @@ class UploadStage(Stage):
             seen = Propagation(state=PropagationState.LAGGING, visible=tuple(counts), waiting=gone, polls=1)
             raise NotShownError(stage=self.name, index=self.index, seen=seen)
         if lost := [name for name, count in counts.items() if not count]:
-            raise ProvenanceMissingError(stage=self.name, index=self.index, files=lost)
+            raise ProvenanceMissingError(stage=self.name, index=self.index, version=context.project.version, files=lost)
         return counts
 
 

@@ -25,7 +25,8 @@ class UploadIncompleteError(ReleaseError):
         there = f"{len(plan.identical)} of {len(plan.files)} files are on {index}"
         bump = bump_command(str(plan.version))
         new = f"raise the version (`{bump}`) and release that; this one can never be completed"
-        again = f"{answer.remedy}; `nox -s {stage}` goes on from here" if answer.transient else answer.remedy
+        way_on = answer.way_on(str(plan.version))
+        again = f"{way_on}; `nox -s {stage}` goes on from here" if answer.transient else way_on
         super().__init__(
             what="; ".join(filter(None, (f"{stage}: {answer.meaning}", there, plan.until(now)))),
             why="; ".join(
@@ -89,12 +90,13 @@ _SEEN = {
 class ProvenanceMissingError(ReleaseError):
     """Raised when the index serves a file without any attestation, although it was uploaded with one."""
 
-    def __init__(self, *, stage: str, index: str, files: Sequence[str]) -> None:
+    def __init__(self, *, stage: str, index: str, version: str, files: Sequence[str]) -> None:
         super().__init__(
             what=f"{stage}: {index} serves {len(files)} files without their attestations",
             why="attestations are taken with the upload only; they cannot be added to these files any more",
             details=files,
-            next_step="the release is usable without them; to have them, raise the version and release that",
+            next_step="the release is usable without them; to have them, raise the version "
+            f"(`{bump_command(version)}`) and release that",
         )
 
 

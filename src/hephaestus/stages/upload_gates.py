@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from hephaestus.release.burned import burned_names
 from hephaestus.release.errors import Finding
-from hephaestus.release.versions import next_version
+from hephaestus.release.versions import bump_command, next_version
 from hephaestus.services.index import IndexProject, UploadPlan
 from hephaestus.stages.proofs import distributions, outputs_of
 from hephaestus.stages.stage import Context
@@ -61,17 +61,17 @@ def impossible(
     context: Context, remote: IndexProject | None, plan: UploadPlan, *, index: str, now: datetime
 ) -> list[Finding]:
     """What can never be uploaded, by what the index has: ``index`` is what it is called."""
-    new_version = "these bytes can never be uploaded: raise the version and release that"
+    anew = f"raise the version (`{bump_command(context.project.version)}`)"
+    never = f"these bytes can never be uploaded: {anew} and release that"
     findings = [
-        Finding(code="conflict", subject=file.filename, message=file.reason, remedy=new_version)
-        for file in plan.conflicts
+        Finding(code="conflict", subject=file.filename, message=file.reason, remedy=never) for file in plan.conflicts
     ]
     findings += [
         Finding(
             code="foreign-on-index",
             subject=file.filename,
             message=f"is on {index} under this version and is none of ours (sha256 {file.sha256})",
-            remedy="find out who uploaded it before anything else; then raise the version",
+            remedy=f"find out who uploaded it before anything else; then {anew}",
         )
         for file in plan.foreign
     ]
@@ -81,7 +81,7 @@ def impossible(
                 code="too-late",
                 subject=context.project.version,
                 message=f"{index} takes no more files of it; {plan.until(now)}",
-                remedy="raise the version and release that",
+                remedy=f"{anew} and release that",
             )
         )
     if remote is not None and remote.status != "active" and not plan.complete:
