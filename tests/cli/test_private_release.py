@@ -98,6 +98,7 @@ def test_what_another_world_built_is_not_held_against_the_index(company: Company
     _, out, _ = says("release", "status", *ASKED)
     assert "nobody can tell what the bytes should be" in out
     assert "served, not compared" in out
+    assert "next: hephaestus release verify tiny-thing==1.2.3 --index internal --sums SHA256SUMS, with the" in out
 
 
 def test_other_bytes_on_the_index_are_a_conflict(company: Company, project: Path, says: Said) -> None:
@@ -168,7 +169,7 @@ def test_a_wrong_token_is_a_state_and_never_shown(
     """401 is told with the way on; a token that can be none is refused before anything is asked."""
     monkeypatch.setenv("COMPANY_TOKEN", "wrong-horse-battery-9")
     _, out, _ = says("release", "status", *ASKED)
-    assert "does not show its pages to this token: it answered 401" in out
+    assert "does not show its pages to this token: it answered 401; give the token of the configured user" in out
     assert "wrong-horse" not in out
     company.server.asked.clear()
     monkeypatch.setenv("COMPANY_TOKEN", "short")

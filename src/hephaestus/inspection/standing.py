@@ -16,6 +16,7 @@ from hephaestus.services.errors import ServiceError
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.index import IndexClient, IndexFile, IndexProject, plan_upload
 from hephaestus.services.plan import FileState
+from hephaestus.services.private import IndexTokenRefused
 from hephaestus.services.releases import AssetReport, Release
 from hephaestus.services.settings import RepositorySettings
 from hephaestus.worlds.private import PrivateTarget
@@ -262,6 +263,8 @@ def _index(
     try:
         page = client.project(project.normalized)
         files = _files(client, page, project, expected)
+    except IndexTokenRefused as error:
+        return IndexStanding(index=name, trouble=f"{error.what}; {error.next_step}")
     except ServiceError as error:
         return IndexStanding(index=name, trouble=error.what)
     deadline = plan_upload(expected.files, page, project.version, days=days).deadline

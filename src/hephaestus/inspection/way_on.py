@@ -8,6 +8,7 @@ from hephaestus.inspection.standing import Asked, Held
 from hephaestus.release.directory import STAGES
 from hephaestus.release.project import Project
 from hephaestus.release.versions import bump_command
+from hephaestus.worlds.private import PrivateTarget
 
 __all__ = ["next_step"]
 
@@ -32,8 +33,7 @@ def next_step(project: Project, asked: Asked, *, unfinished: Sequence[str] = ())
         return f"hephaestus release status{_flag(asked)} again, when everybody answers"
     lacking = [f"upload-{index.index}" for index in wanted if index.state in ("absent", "partial")]
     if asked.target is not None:
-        # What this machine has built is sent; what it has not is built first.
-        return f"nox -s {'upload-pypi' if asked.manifest else 'release'} {asked.target.options}" if lacking else ""
+        return _private(project, asked, asked.target, lacking=bool(lacking))
     if not lacking and any(index.state == "propagating" for index in wanted):
         return f"wait, then hephaestus release status{_flag(asked)}: caches may take half an hour"
     github = asked.github
@@ -50,6 +50,15 @@ def next_step(project: Project, asked: Asked, *, unfinished: Sequence[str] = ())
         f"re-run the failed jobs of the run of {project.tag}, or begin a new one: "
         f"`gh workflow run {project.config.workflow} --ref {project.tag}`"
     )
+
+
+def _private(project: Project, asked: Asked, target: PrivateTarget, *, lacking: bool) -> str:
+    """What this machine has built is sent, what it has not is built first; what others built is only looked at."""
+    if lacking:
+        return f"nox -s {'upload-pypi' if asked.manifest else 'release'} {target.options}"
+    pinned = f"{project.normalized}=={project.version}"
+    where = f"--index {target.name} --sums SHA256SUMS"
+    return "" if asked.manifest else f"hephaestus release verify {pinned} {where}, with the manifest of that release"
 
 
 def _flag(asked: Asked) -> str:
