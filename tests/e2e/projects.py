@@ -126,10 +126,10 @@ class Project:
     version: str = "1.2.3"
     _states: set[Path] = field(default_factory=set)
 
-    def nox(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 400.0) -> Ran:
-        """Run real nox to its end."""
+    def nox(self, *words: str, env: Mapping[str, str] | None = None) -> Ran:
+        """Run real nox to its end, however long that takes here; one that falls silent hangs."""
         with running(self, *words, env=env) as process:
-            output, _ = process.communicate(timeout=timeout)
+            output = heard(process)
         self._states.update(self._present())
         return Ran(code=process.returncode, output=output)
 
@@ -307,6 +307,18 @@ def running(project: Project, *words: str, env: Mapping[str, str] | None = None)
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def heard(process: subprocess.Popen[str], *, silence: float = 400.0) -> str:
+    """All that a process says until it ends; raises TimeoutExpired where it says nothing for ``silence`` seconds."""
+    said = b""
+    while True:
+        try:
+            return process.communicate(timeout=silence)[0]
+        except subprocess.TimeoutExpired as so_far:
+            if (so_far.output or b"") == said:
+                raise
+            said = so_far.output
 
 
 def environment(home: Path, *, cache: Path, path: str | None = None) -> dict[str, str]:
