@@ -77,6 +77,7 @@ def test_no_token_of_githubs_looks_odd(token: str) -> None:
     [
         ("linux", {"XDG_CACHE_HOME": "/xdg"}, "/xdg/hephaestus/wheelhouses"),
         ("linux", {}, "~/.cache/hephaestus/wheelhouses"),
+        ("linux", {"XDG_CACHE_HOME": "xdg"}, "~/.cache/hephaestus/wheelhouses"),
         ("darwin", {}, "~/Library/Caches/hephaestus/wheelhouses"),
         ("win32", {"LOCALAPPDATA": "/local"}, "/local/hephaestus/wheelhouses"),
         ("linux", {"HEPHAESTUS_RELEASE_CACHE": "~/mine", "XDG_CACHE_HOME": "/xdg"}, "~/mine"),

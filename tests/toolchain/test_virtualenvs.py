@@ -109,10 +109,15 @@ def test_a_lock_is_installed_with_hashes_from_wheels_only(
 
 @pytest.mark.parametrize(
     ("environ", "expected"),
-    [({"HEPHAESTUS_CACHE": "/x/y"}, "/x/y"), ({"XDG_CACHE_HOME": "/x"}, "/x/hephaestus")],
+    [
+        ({"HEPHAESTUS_CACHE": "/x/y", "XDG_CACHE_HOME": "/x"}, "/x/y"),
+        ({"HEPHAESTUS_CACHE": "~/mine"}, "~/mine"),
+        ({"XDG_CACHE_HOME": "/x"}, "/x/hephaestus"),
+        ({"XDG_CACHE_HOME": "x"}, "~/.cache/hephaestus"),
+    ],
 )
 def test_the_cache_is_where_the_user_says(environ: dict[str, str], expected: str) -> None:
-    """Our own variable wins, then the platform's."""
+    """Our own variable wins, then the platform's; a tilde is the user's home, here as for the wheelhouses."""
     if sys.platform in ("win32", "darwin") and "XDG_CACHE_HOME" in environ:
         pytest.skip("XDG is Linux's")
-    assert cache_folder(environ) == Path(expected)
+    assert cache_folder(environ) == Path(expected).expanduser()

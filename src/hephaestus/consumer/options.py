@@ -17,6 +17,7 @@ from hephaestus.consumer.refusals import OptionsRefused
 from hephaestus.release.errors import ReleaseError
 from hephaestus.release.tags import prefix_problem, tag_of
 from hephaestus.services.github_token import github_token
+from hephaestus.toolchain.user_cache import named_folder, user_cache
 
 __all__ = ["REPOSITORY", "InstallOptions", "Source", "default_destination"]
 
@@ -53,16 +54,8 @@ _INDEX_URLS = {Source.PYPI: "https://pypi.org/simple/", Source.TEST_PYPI: "https
 
 
 def default_destination(environ: Mapping[str, str]) -> Path:
-    """Where wheelhouses are kept: HEPHAESTUS_RELEASE_CACHE, else the platform's cache (facts: consumers, section 3)."""
-    if given := environ.get("HEPHAESTUS_RELEASE_CACHE"):
-        return Path(given).expanduser().absolute()
-    if sys.platform == "win32":
-        base = Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "hephaestus" / "wheelhouses"
+    """Where wheelhouses are kept: HEPHAESTUS_RELEASE_CACHE, else a folder of the user's cache."""
+    return named_folder(environ, "HEPHAESTUS_RELEASE_CACHE") or user_cache(environ) / "wheelhouses"
 
 
 @dataclass(frozen=True, kw_only=True)

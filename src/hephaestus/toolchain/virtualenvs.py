@@ -12,6 +12,7 @@ from hephaestus.release.errors import ReleaseError
 from hephaestus.release.files import write_text
 from hephaestus.toolchain.locks import INSTALL_OPTIONS, Lock
 from hephaestus.toolchain.process import run_child
+from hephaestus.toolchain.user_cache import named_folder, user_cache
 
 __all__ = ["EnvironmentNotMadeError", "cache_folder", "cached_environment", "made_environment", "python_of"]
 
@@ -31,16 +32,8 @@ class EnvironmentNotMadeError(ReleaseError):
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """The user's cache for this suite: HEPHAESTUS_CACHE, else the platform's place (facts: consumers, section 3)."""
-    if given := environ.get("HEPHAESTUS_CACHE"):
-        return Path(given)
-    if sys.platform == "win32":
-        base = Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "hephaestus"
+    """Where environments are kept: HEPHAESTUS_CACHE, else the user's cache."""
+    return named_folder(environ, "HEPHAESTUS_CACHE") or user_cache(environ)
 
 
 def python_of(environment: Path) -> Path:
