@@ -54,8 +54,8 @@ def provision(session: nox.Session, lock: Lock, *, env: Mapping[str, str]) -> Pa
     if complete.is_file() and complete.read_text(encoding="utf-8").strip() == lock.digest:
         return python
     complete.unlink(missing_ok=True)
-    no_cache_compile = () if session.venv_backend == "uv" else ("--no-compile", "--disable-pip-version-check")
-    requirements = (*INSTALL_OPTIONS, *no_cache_compile, "-r", os.fspath(lock.path))
+    pip_options = () if session.venv_backend == "uv" else ("--no-compile", "--disable-pip-version-check")
+    requirements = (*INSTALL_OPTIONS, *pip_options, "-r", os.fspath(lock.path))
     try:
         session.install(*requirements, env=dict(env), include_outer_env=False, silent=True)
     except CommandFailed as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from hephaestus.release.errors import Finding, ReleaseError, Severity
 from hephaestus.release.publication_diff import PublicationDifference, compare_wheels
@@ -86,10 +86,7 @@ def _last(files: Iterable[IndexFile], *, before: Version) -> Version | None:
     """The version a user has now: the highest below ours, else the highest; stable and not yanked first."""
     good, rest = set[Version](), set[Version]()
     for file in files:
-        try:
-            version = file.version
-        except InvalidVersion:
-            continue
+        version = file.version
         if version is None or version == before:
             continue
         (rest if version.is_prerelease or file.yanked is not False else good).add(version)

@@ -1,4 +1,4 @@
-"""The runner: lock, recovery, key, skip, gates, act, receipt - the same for every stage."""
+"""The runner: recovery, key, skip, gates, act, receipt - the same for every stage."""
 
 from __future__ import annotations
 

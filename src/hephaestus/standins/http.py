@@ -64,7 +64,7 @@ class Listener:
     """A server on an ephemeral loopback port that answers by calling ``handler`` in a thread per connection.
 
     ``tls`` wraps every accepted connection; ``port`` asks for one port instead of any.
-    ``proxy``, when given, is called with the socket and target of every CONNECT request.
+    ``connect``, when given, is called with the socket and target of every CONNECT request.
     """
 
     def __init__(
