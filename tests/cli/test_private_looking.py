@@ -102,6 +102,17 @@ def test_what_was_built_for_it_and_is_gone_is_absent(company: Company, project: 
     assert says("release", "audit", *INTERNAL, "--accept", "1.2.4")[0] == 0
 
 
+@pytest.mark.parametrize("version", ["1.2.3", "1.2.9"])
+def test_receipts_that_cannot_be_read_fail_an_audit(company: Company, project: Path, says: Said, version: str) -> None:
+    """Of a version that is served and of one that is not: what they would say is never passed over."""
+    directory = company.released(project, version, "build")
+    (directory.path / "receipts" / "build.json").write_text("{", encoding="utf-8")
+    code, out, _ = says("release", "audit", *INTERNAL, "--accept", version)
+    assert code == 1
+    assert f"FAIL   internal  {version}: " in out
+    assert "could not be read: receipts/build.json" in out
+
+
 @pytest.mark.parametrize("command", [("audit",), ("rollback", "1.2.3")])
 @pytest.mark.parametrize(
     ("words", "message"),

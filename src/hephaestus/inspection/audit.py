@@ -149,7 +149,11 @@ def _unserved(found: Audited, index: str, version: Version, *, accepted: bool) -
 
 def _not_released_there(found: Audited, index: str, version: Version, *, accepted: bool) -> Verdict:
     """Not every version belongs on a private index; one that was built for it does."""
-    built = version in found.manifests and found.manifests[version].files is not None
+    manifest = found.manifests.get(version, Manifest())
+    if manifest.trouble:
+        told = f"{index} has no file of it, and its receipts here could not be read: {manifest.trouble}"
+        return Verdict(state=State.FAIL, place=index, subject=str(version), reason=told)
+    built = manifest.files is not None
     names = ", ".join(tag.name for tag in found.tags.get(version, ()))
     reason = f"{index} has no file of it" + (", but receipts of a release there are here" if built else f"; {names}")
     if built and accepted:
