@@ -28,7 +28,7 @@ from hephaestus.worlds.addresses import Addresses
 __all__ = ["ADMIN", "JOB", "NOW", "READ", "REPOSITORY", "WORKFLOW", "Clinic", "Desk", "new_clone", "sound_policy"]
 
 NOW = 1_800_000_000.0
-_IMPATIENT = Patience(attempts=1, silence_seconds=5.0)
+_IMPATIENT = Patience(attempts=1)
 _PARTS: dict[str, str] = {}
 REPOSITORY = "Owner/Tiny-Thing"
 WORKFLOW = "publish-pypi.yml"

@@ -24,7 +24,7 @@ from hephaestus.standins.http import Listener, Request, Response
 from hephaestus.worlds.private import private_target
 
 TOKEN = "correct-horse-battery-9"
-PATIENCE = Patience(attempts=1, silence_seconds=5.0)
+PATIENCE = Patience(attempts=1)
 
 
 class Company:

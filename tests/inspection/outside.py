@@ -46,7 +46,7 @@ version = "{version}"
 repository = "Owner/repo"
 """
 #: Nobody waits in a test: a service that stumbles is asked twice, at once.
-PATIENCE = Patience(connect_seconds=2, silence_seconds=2, attempts=2, first_wait=0.0, longest_wait=0.0)
+PATIENCE = Patience(attempts=2, first_wait=0.0, longest_wait=0.0)
 
 
 @dataclass
