@@ -14,12 +14,12 @@ from diagnosis.clinic import Clinic
 from diagnosis.conftest import clinic, desks, template
 from docs.documents import ROOT, Command, blocks, commands, page, section
 
-from hephaestus.diagnosis.case import INDEX_TITLES, Case
+from hephaestus.diagnosis.case import Case
 from hephaestus.diagnosis.publishers import publisher_form
 from hephaestus.nox.posargs import parse
 from hephaestus.release.config import Config
 from hephaestus.release.directory import STAGES
-from hephaestus.release.indexes import IndexConfig
+from hephaestus.release.indexes import PUBLIC_INDEXES, IndexConfig
 from hephaestus.release.project import read_project
 from hephaestus.services.minting import MINT_ANSWERS
 from hephaestus.worlds.addresses import PUBLIC
@@ -51,13 +51,13 @@ def codes(cell: str) -> list[str]:
     return re.findall(r"`([\w-]+)`", cell)
 
 
-@pytest.mark.parametrize(("column", "index"), list(enumerate(INDEX_TITLES, start=1)))
+@pytest.mark.parametrize(("column", "index"), list(enumerate(PUBLIC_INDEXES, start=1)))
 def test_the_forms_hold_what_pyproject_says(column: int, index: str) -> None:
     """Each field of the form, in its order, with the value that pyproject.toml and the workflow's name make."""
     project = read_project(ROOT)
     case = Case(project=project, repository=project.repository, addresses=PUBLIC, environ={}, home=Path())
     head, *fields = rows("Once: the indexes")
-    assert head[column] == INDEX_TITLES[index]
+    assert head[column] == PUBLIC_INDEXES[index]
     assert {row[0]: row[column].strip("`") for row in fields} == publisher_form(case, index, pending=True)
     assert [row[0] for row in fields] == list(publisher_form(case, index, pending=True))
 
@@ -83,7 +83,7 @@ def test_the_stages_of_a_private_index_are_those_the_page_names() -> None:
 def test_the_workflow_is_there_under_that_name_with_these_environments() -> None:
     """The file that the forms name exists and uses the environments they name."""
     text = (ROOT / ".github" / "workflows" / read_project(ROOT).config.workflow).read_text("utf-8")
-    assert set(re.findall(r"^    environment:\n      name: (\S+)$", text, re.MULTILINE)) == set(INDEX_TITLES)
+    assert set(re.findall(r"^    environment:\n      name: (\S+)$", text, re.MULTILINE)) == set(PUBLIC_INDEXES)
 
 
 def test_the_jobs_named_are_the_jobs_of_the_workflow() -> None:

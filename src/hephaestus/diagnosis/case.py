@@ -11,10 +11,7 @@ from hephaestus.release.project import Project
 from hephaestus.services.github_token import github_token
 from hephaestus.worlds.addresses import Addresses
 
-__all__ = ["INDEX_TITLES", "Case"]
-
-#: The indexes a release goes to, in its order, as people call them.
-INDEX_TITLES: Mapping[str, str] = {"testpypi": "Test PyPI", "pypi": "PyPI"}
+__all__ = ["Case"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hephaestus.diagnosis.case import INDEX_TITLES, Case
+from hephaestus.diagnosis.case import Case
 from hephaestus.diagnosis.line import Check, Diagnosis, Line
 from hephaestus.diagnosis.machine import clock_question, machine_lines
 from hephaestus.diagnosis.private import private_lines
 from hephaestus.diagnosis.publishers import index_lines, job_identity
 from hephaestus.diagnosis.repository import GROUP, repository_lines
+from hephaestus.release.indexes import PUBLIC_INDEXES
 from hephaestus.services import USER_AGENT
 from hephaestus.services.http import HttpClient
 from hephaestus.services.patience import Patience
@@ -51,7 +52,7 @@ def diagnose(case: Case, *, offline: bool = False, mint: bool = False, patience:
         ]
         there = [_unasked(GROUP)] if offline else repository_lines(case, http)
         if offline and identity is None:
-            return Diagnosis.of(here, there, map(_unasked, INDEX_TITLES.values()), private)
+            return Diagnosis.of(here, there, map(_unasked, PUBLIC_INDEXES.values()), private)
         return Diagnosis.of(here, there, index_lines(case, http, identity=identity), private)
 
 

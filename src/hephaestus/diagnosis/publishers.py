@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hephaestus.diagnosis.case import INDEX_TITLES, Case
+from hephaestus.diagnosis.case import Case
 from hephaestus.diagnosis.line import Check, Line, Question
 from hephaestus.release.errors import ReleaseError
+from hephaestus.release.indexes import PUBLIC_INDEXES
 from hephaestus.release.rules import project_refusals
 from hephaestus.services.errors import ServiceError
 from hephaestus.services.http import HttpClient
@@ -55,7 +56,7 @@ def job_identity(case: Case) -> AmbientIdentity:
 
 def index_lines(case: Case, http: HttpClient, *, identity: AmbientIdentity | None) -> Iterator[Line]:
     """Two lines per index: the project, and its publisher. With ``identity`` the exchange is tried."""
-    for index in INDEX_TITLES:
+    for index in PUBLIC_INDEXES:
         base = case.addresses.indexes[index]
         client = IndexClient(f"{base}/simple/", http=http)
         found: IndexProject | None = None
@@ -80,7 +81,7 @@ def index_lines(case: Case, http: HttpClient, *, identity: AmbientIdentity | Non
 def _project_check(case: Case, index: str) -> Check:
     return Check(
         code=f"project-{index}",
-        group=INDEX_TITLES[index],
+        group=PUBLIC_INDEXES[index],
         subject=f"project {case.project.normalized}",
         why="a pending publisher reserves no name: until the first upload anybody may take it",
         remedy="choose another `name` in [project], or be added to the project by its owners",
@@ -95,7 +96,7 @@ def _publisher_check(case: Case, index: str, *, pending: bool) -> Check:
     )
     return Check(
         code=f"publisher-{index}",
-        group=INDEX_TITLES[index],
+        group=PUBLIC_INDEXES[index],
         subject="trusted publisher" + (" (pending)" if pending else ""),
         why="one letter of difference, and the upload ends with invalid-publisher",
         remedy="Publishing, GitHub: fill in exactly these values",
@@ -138,11 +139,11 @@ class _Trial:
     def line(self, check: Check) -> Line:
         """The verdict; raises the errors of services for UNKNOWN."""
         case, index = self._case, self._index
-        exchange = TokenExchange(case.addresses.indexes[index], name=INDEX_TITLES[index], http=self._http)
+        exchange = TokenExchange(case.addresses.indexes[index], name=PUBLIC_INDEXES[index], http=self._http)
         try:
             audience = exchange.audience()
             token = self._identity.token(audience, http=self._http)
-            others = [case.environment(other) for other in INDEX_TITLES if other != index]
+            others = [case.environment(other) for other in PUBLIC_INDEXES if other != index]
             if token.claim("environment").casefold() in [name.casefold() for name in others]:
                 return check.unknown(
                     f"this job is of environment {token.claim('environment')}",

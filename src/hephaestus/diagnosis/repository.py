@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from hephaestus.diagnosis.case import INDEX_TITLES, Case
+from hephaestus.diagnosis.case import Case
 from hephaestus.diagnosis.clone import commit_of
 from hephaestus.diagnosis.environments import environment_questions
 from hephaestus.diagnosis.line import Check, Line, Question
 from hephaestus.diagnosis.tags import tag_questions
+from hephaestus.release.indexes import PUBLIC_INDEXES
 from hephaestus.services.errors import ServiceError
 from hephaestus.services.github import GitHubClient
 from hephaestus.services.http import HttpClient
@@ -77,7 +78,7 @@ def _questions(
         page=rules,
         answer=lambda check: _branch(check, settings, branch, administrator=administrator),
     )
-    for index in INDEX_TITLES:
+    for index in PUBLIC_INDEXES:
         yield from environment_questions(
             environment,
             name=case.environment(index),
@@ -182,7 +183,7 @@ def _default_token(check: Check, permissions: str) -> Line:
 
 def _stored(case: Case, settings: RepositorySettings, environment: _Environments) -> Iterator[Question]:
     for kind in ("secrets", "variables"):
-        for place in (None, *(case.environment(index) for index in INDEX_TITLES)):
+        for place in (None, *(case.environment(index) for index in PUBLIC_INDEXES)):
             yield _question(
                 f"stored-{kind}" + (f"-{place}" if place else ""),
                 f"{kind}: {place or 'repository'}",

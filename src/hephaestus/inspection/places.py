@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hephaestus.release.indexes import PUBLIC_INDEXES
 from hephaestus.release.project import Project
 from hephaestus.release.root import ReleaseRoot
 from hephaestus.services import USER_AGENT
@@ -32,7 +33,6 @@ __all__ = ["Places", "index_title", "policy_of", "private", "published", "publis
 
 #: A person waits for the answer: a service that stumbles is asked three times, not for minutes.
 _PATIENCE = Patience(connect_seconds=10.0, silence_seconds=20.0, attempts=3, longest_wait=4.0, budget_seconds=30.0)
-_TITLES = {"testpypi": "Test PyPI", "pypi": "PyPI"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ class Places:
 
 def index_title(name: str) -> str:
     """An index as people call it."""
-    return _TITLES.get(name, name)
+    return PUBLIC_INDEXES.get(name, name)
 
 
 def published(project: Project, *, environ: Mapping[str, str]) -> Places:
@@ -150,7 +150,7 @@ def rehearsed(project: Project, root: ReleaseRoot, *, environ: Mapping[str, str]
     host = living_host(root.standins(source).resolve()) if source else None
     if host is None:
         return None
-    urls = {name: host.url(name) for name in _TITLES}
+    urls = {name: host.url(name) for name in PUBLIC_INDEXES}
     return Places(
         label="rehearsal",
         indexes={name: Index.at(url, name=name, environment=name) for name, url in urls.items()},

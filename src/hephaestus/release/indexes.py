@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-__all__ = ["IndexConfig", "index_problems"]
+__all__ = ["PUBLIC_INDEXES", "IndexConfig", "index_problems"]
+
+#: The public indexes a release goes to, in its order, as people call them.
+PUBLIC_INDEXES: Mapping[str, str] = {"testpypi": "Test PyPI", "pypi": "PyPI"}
 
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")
-_TAKEN = ("pypi", "testpypi")
 #: So that the variable is withheld from every child and its value struck from all output (toolchain/redaction.py).
 _TOKEN_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*_(?:TOKEN|PASSWORD)\Z")
 #: The variables of other services: their values are for these services alone.
@@ -36,7 +38,7 @@ class IndexConfig:
 
 def index_problems(name: str, index: IndexConfig) -> Iterator[tuple[str, str]]:
     """Everything that is wrong with an index of that name: its key (empty: the table itself), and the problem."""
-    if name in _TAKEN:
+    if name in PUBLIC_INDEXES:
         yield "", "has the name of a public index; that one is published to by the workflow, without any token"
     elif not _NAME.match(name):
         yield "", "must be named in lower case: a letter, then letters, digits and hyphens, 40 at most"
