@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import typer
 import uv
+from constraints import constraints
 from consumer.shop import ARCHIVE, NEED, Shop, installed, packed, wheels
 from docs.documents import blocks, commands, page, section
 from stages.served import Thing
@@ -94,7 +95,9 @@ def test_the_way_from_the_former_name_leads_there(shop: Shop, pip_venv: Path) ->
 def own_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This project's own wheel, built from the tree."""
     folder = tmp_path_factory.mktemp("own")
-    words = [uv.find_uv_bin(), "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)]
+    pinned = constraints(folder, lock=ROOT / "dev" / "build.txt")
+    words = [uv.find_uv_bin(), "build", "--quiet", "--wheel", "--build-constraint", str(pinned)]
+    words += ["--out-dir", str(folder), str(ROOT)]
     subprocess.run(words, check=True)
     (wheel,) = folder.glob("*.whl")
     return wheel
@@ -115,6 +118,7 @@ def test_on_a_fresh_machine_two_commands_install_and_verify(own_wheel: Path, sho
         "UV_TOOL_DIR": str(home / "tools"),
         "UV_TOOL_BIN_DIR": str(home / "bin"),
         "UV_FIND_LINKS": str(own_wheel.parent),
+        "UV_CONSTRAINT": str(constraints(home)),
         "PATH": os.pathsep.join([str(home / "bin"), str(Path(uv.find_uv_bin()).parent), os.environ["PATH"]]),
     }  # fmt: skip
     subprocess.run([*first, "--quiet", "--python", sys.executable], env=environ, cwd=home, check=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from constraints import constraints
 from stages.releases import SDIST, VERSION
 
 from hephaestus.release.directory import ReleaseDirectory
@@ -40,15 +41,16 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     python = python_of(folder)
+    wanted = [*project["dependencies"], "--constraint", str(constraints(folder.parent))]
     if uv is not None:
         commands = [
             [uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(folder)],
-            [uv, "pip", "install", "--quiet", "--python", str(python), *project["dependencies"]],
+            [uv, "pip", "install", "--quiet", "--python", str(python), *wanted],
         ]
     else:
         commands = [
             [sys.executable, "-m", "virtualenv", "--quiet", str(folder)],
-            [str(python), "-m", "pip", "install", "--quiet", *project["dependencies"]],
+            [str(python), "-m", "pip", "install", "--quiet", *wanted],
         ]
     for command in commands:
         subprocess.run(command, check=True, capture_output=True)
