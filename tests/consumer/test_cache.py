@@ -91,9 +91,9 @@ def test_one_run_at_a_time(cache: WheelhouseCache) -> None:
     with cache.opened():
         thread = threading.Thread(target=second)
         thread.start()
-        assert told.wait(30)
+        assert told.wait(300)
         assert not entered.is_set()
-    thread.join(30)
+    thread.join(300)
     assert entered.is_set()
 
 

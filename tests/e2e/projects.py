@@ -343,7 +343,7 @@ def gone(pid: int) -> bool:
     return not shown.stdout.strip() or shown.stdout.strip().startswith("Z")
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 60.0) -> bool:
+def until(condition: Callable[[], bool], *, seconds: float = 600.0) -> bool:
     """Whether ``condition`` came true in time; looked at every 50 ms."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.05)):

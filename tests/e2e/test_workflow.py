@@ -232,7 +232,7 @@ def test_a_published_release_that_is_not_ours_is_never_touched(ready: Callable[.
         f"{host.url('github')}/repos/{REPOSITORY}/releases", data=body, method="POST",
         headers={"Authorization": f"Bearer {host.github_token}", "Content-Type": "application/json"},
     )  # fmt: skip
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         assert answer.status == 201
     run.start(only=later)
     assert run.results()["upload-pypi"] == "success"

@@ -145,11 +145,10 @@ def test_waits_are_bounded(attempt, jitter) -> None:
 
 def test_nobody_there(http, time) -> None:
     """A refused connection is tried again, POST included, and then named with the number of attempts."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(errors.Unreachable, match="3 attempts") as caught:
-        http.request("POST", f"http://127.0.0.1:{port}/", body=b"")
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and nobody listens: held, so that no other test's server gets this port
+        with pytest.raises(errors.Unreachable, match="3 attempts") as caught:
+            http.request("POST", f"http://127.0.0.1:{held.getsockname()[1]}/", body=b"")
     assert not caught.value.sent
     assert len(time.slept) == 2
 

@@ -107,14 +107,14 @@ class Standins:
         thread = threading.Thread(target=lambda: self._process.serve(ready=ready.set))
         thread.start()
         try:
-            assert ready.wait(30)
+            assert ready.wait(300)
             host = living_host(state)
             assert host is not None
             self.host = host
             yield self
         finally:
             self._process.stop()
-            thread.join(30)
+            thread.join(300)
         assert not thread.is_alive()
 
     def fresh(self, folder: Path, *, publishers: Sequence[PublisherConfig] | None = None) -> None:
