@@ -182,12 +182,17 @@ def test_a_yank_there_is_proven_from_its_page(company: Company, project: Path, s
 
 
 def test_files_that_were_deleted_are_proven_gone(company: Company, project: Path, says: Said) -> None:
-    """A tagged version the index has no file of: gone. A version nobody knows proves nothing."""
+    """A tagged version the index has no file of: gone. A version nobody knows proves nothing, nor does a wrong address."""
     git(project, "tag", "v1.2.0")
     code, out, _ = says("release", "rollback", "1.2.0", "--verify", *INTERNAL)
     assert code == 0
     assert "internal: it has no file of it any more" in out
     assert "-> 1.2.3" in out
+    company.server.instead = lambda request: Response(status=404) if "tiny-thing" in request.path else None
+    assert says("release", "rollback", "1.2.0", "--verify", *INTERNAL)[0] == 0
+    company.server.instead = lambda _request: Response(status=404)
+    assert says("release", "rollback", "1.2.0", "--verify", *INTERNAL)[0] == 1
+    company.server.instead = lambda _request: None
     code, _, err = says("release", "rollback", "7.7.7", "--verify", *INTERNAL)
     assert code == 1
     assert "no index has a file of tiny-thing 7.7.7" in err

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hephaestus.cli.refusal import refusing
 from hephaestus.cli.saying import say
-
-if TYPE_CHECKING:
-    from packaging.version import Version
-
-    from hephaestus.release.project import Project
 
 __all__ = ["rollback"]
 
@@ -74,8 +69,8 @@ def rollback(
         target = places.target
         if verify:
             proofs = prove(project, places, wanted, pages, pip=lambda: locked_pip(os.environ))
-            if target is not None and not proofs and _tagged(project, wanted):
-                proofs = (withdrawn(project, target, wanted, pages[target.name]),)
+            if target is not None and not proofs:
+                proofs = withdrawn(project, places, target, wanted, pages[target.name])
             shown = proof_data(name, str(wanted), proofs)
             say(json.dumps(shown, indent=1) if as_json else render_proof(name, str(wanted), proofs))
             if not proofs:
@@ -99,11 +94,3 @@ def rollback(
         say(json.dumps(rollback_data(name, decision, facts, todo, notes=notes), indent=1))
     else:
         say(render_rollback(name, decision, facts, todo, notes=notes, private=target is not None))
-
-
-def _tagged(project: Project, version: Version) -> bool:
-    """Whether the clone has a tag of that version: a mistyped one that is nowhere proves nothing."""
-    from hephaestus.inspection.gathering import local_tags
-    from hephaestus.release.tags import version_of_tag
-
-    return version in {version_of_tag(tag, project.config.tag_prefix) for tag in local_tags(project)}

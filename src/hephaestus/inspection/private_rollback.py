@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from packaging.version import Version
 
+from hephaestus.inspection.gathering import local_tags
 from hephaestus.inspection.places import Places
 from hephaestus.inspection.resolution import by_rules, requirements_of
-from hephaestus.inspection.rollback import Proof, Step
+from hephaestus.inspection.rollback import NotAnsweredError, Proof, Step
 from hephaestus.inspection.withdrawal import Category, Decision, Reason, Way
+from hephaestus.release.errors import ReleaseError
 from hephaestus.release.project import Project
+from hephaestus.release.tags import version_of_tag
 from hephaestus.services.index import IndexProject
 from hephaestus.worlds.private import PrivateTarget
 
@@ -60,15 +63,33 @@ def private_steps(places: Places, target: PrivateTarget, decision: Decision, rea
     return (*fix, *away, *told, proof) if decision.fix_first else (*away, *told, proof, *fix)
 
 
-def withdrawn(project: Project, target: PrivateTarget, version: Version, page: IndexProject | None) -> Proof:
-    """That the index serves no file of ``version``, and what installers take instead."""
-    return Proof(
+def withdrawn(
+    project: Project, places: Places, target: PrivateTarget, version: Version, page: IndexProject | None
+) -> tuple[Proof, ...]:
+    """That the index serves no file of ``version``, and what installers take instead; nothing where that is no proof.
+
+    A version that the clone has no tag of may be mistyped. Where there is no project and no list of projects either,
+    the address may be another's. Raises NotAnsweredError.
+    """
+    tags = {version_of_tag(tag, project.config.tag_prefix) for tag in local_tags(project)}
+    if version not in tags or (page is None and not _listing(places, target)):
+        return ()
+    proof = Proof(
         index=target.name,
         files={},
         resolved=tuple(by_rules(page, one) for one in requirements_of(project.normalized, version)),
         by="the rules of PEP 440 and PEP 592",
         version=str(version),
     )
+    return (proof,)
+
+
+def _listing(places: Places, target: PrivateTarget) -> bool:
+    with places.http() as http:
+        try:
+            return places.index(target.name, http).listing()
+        except ReleaseError as error:
+            raise NotAnsweredError(index=target.name, error=error) from error
 
 
 def _release(target: PrivateTarget, decision: Decision) -> tuple[Step, ...]:
