@@ -477,7 +477,6 @@ class TestGates:
         ("version", "code", "severity"),
         [
             ("1.2.3.dev4", "version-dev", Severity.WARNING),
-            ("1!1.2.3", "version-epoch", Severity.WARNING),
             ("1.2.3-rc1", "version-not-normalised", Severity.WARNING),
             ("1.2.3+abc", "version-local", Severity.ERROR),
         ],
@@ -489,6 +488,17 @@ class TestGates:
         root = commit({"pyproject.toml": pyproject(version=version)})
         findings = BuildStage(ask=Shelf()).gates(context_of(root, lock="build"))
         assert [(finding.code, finding.severity) for finding in findings] == [(code, severity)]
+
+    @pytest.mark.parametrize("announced", [True, False])
+    def test_epoch_is_refused_where_github_would_rename_files(
+        self, context_of: Make, world_of: Callable[..., World], commit: Commit, announced: bool
+    ) -> None:
+        """Before anything is sent, not after PyPI has it; where no GitHub Release is made, it is a warning."""
+        root = commit({"pyproject.toml": pyproject(version="1!1.2.3")})
+        left_out = {} if announced else {"github-release": "a private index"}
+        policy = Policy(dirty=DirtyPolicy.LABEL, tag=TagPolicy.ASSUMED, left_out=left_out)
+        findings = BuildStage(ask=Shelf()).gates(context_of(root, lock="build", world=world_of(policy)))
+        assert [finding.code for finding in findings] == ["version-epoch", *(["asset-name"] if announced else [])]
 
     def test_other_version_in_the_package_is_named_by_line(
         self, build: Callable[..., Outcome], commit: Commit, tiny: Files

@@ -21,6 +21,7 @@ __all__ = [
     "constraint_findings",
     "constraints_of",
     "dirt_findings",
+    "epoch_findings",
     "prebuilt_findings",
     "prebuilt_of",
     "tree_findings",
@@ -90,6 +91,26 @@ def commit_tag_findings(context: Context, source: Source) -> list[Finding]:
         remedy="git fetch --unshallow --tags (in GitHub Actions: actions/checkout with `fetch-depth: 0`)",
     )
     return [shallow, *(finding for finding in findings if finding.code != "tag-missing")]
+
+
+def epoch_findings(context: Context) -> list[Finding]:
+    """Nothing with an epoch in its name gets to GitHub: it would store another name than the one that was signed.
+
+    Indexes and installers take epochs (PEP 440). GitHub gives an asset with a `!` a dot there instead, and what a
+    release is checked and installed by are names.
+    """
+    version = context.project.version
+    if "!" not in version or "github-release" in context.world.policy.left_out:
+        return []
+    return [
+        Finding(
+            code="asset-name",
+            subject="pyproject.toml",
+            message=f"files of the version {version!r} cannot be assets of a GitHub Release: it changes the `!` in "
+            "their names, after PyPI has them for ever",
+            remedy="release under a version without an epoch; private indexes (`-- --publish --index NAME`) take one",
+        )
+    ]
 
 
 def tree_findings(context: Context, tree: Path) -> list[Finding]:
