@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import shutil
 import threading
@@ -97,7 +98,7 @@ class Standins:
         self._verify: VerifyAttestation = sigstore_verifier(serving.sigstore.trusted_root())
         self.host: Host
         self._process = HostProcess(
-            state=state, services=self._services, idle_seconds=3600, code="tests", configuration="tests"
+            state=state, services=self._services, idle_seconds=math.inf, code="tests", configuration="tests"
         )
 
     @contextmanager

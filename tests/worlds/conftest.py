@@ -29,5 +29,6 @@ def start(cache: Path) -> Iterator[Hosts]:
 def shared(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """One host for tests that only look at it or use files of their own."""
     hosts = Hosts(cache)
-    yield hosts(tmp_path_factory.mktemp("shared") / "state")
+    # Tests that use it may be far apart, in whatever order they come.
+    yield hosts(tmp_path_factory.mktemp("shared") / "state", idle_seconds=3600.0)
     hosts.end()
