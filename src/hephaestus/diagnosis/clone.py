@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
-from hephaestus.release.source import git_environment
+from hephaestus.release.repository import Repository
 
 __all__ = ["commit_of", "git_says", "github_repositories"]
 
+#: Seconds for one answer about what is on this disk.
+_PATIENCE = 30.0
 _GITHUB = re.compile(
     r"(?:https://(?:[^@/]+@)?github\.com/|(?:ssh://)?git@github\.com[:/])(?P<name>[^/\s]+/[^/\s]+?)(?:\.git)?/?\Z"
 )
@@ -18,21 +19,11 @@ _GITHUB = re.compile(
 def git_says(root: Path, *arguments: str) -> str | None:
     """What git prints in ``root``, stripped; None when it fails or there is no git."""
     try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=root,
-            env=git_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=30,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        ran = Repository(root=root).ask(*arguments, timeout=_PATIENCE)
+    except OSError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    said = ran.text.encode(errors="surrogateescape").decode(errors="replace")
+    return said.replace("\r\n", "\n").strip() if ran.code == 0 else None
 
 
 def commit_of(root: Path, ref: str) -> str | None:
