@@ -182,7 +182,7 @@ def test_a_yank_there_is_proven_from_its_page(company: Company, project: Path, s
 
 
 def test_files_that_were_deleted_are_proven_gone(company: Company, project: Path, says: Said) -> None:
-    """A tagged version the index has no file of: gone. A version nobody knows proves nothing, nor does a wrong address."""
+    """A tagged version the index has no file of: gone. An unknown version proves nothing, nor does a wrong address."""
     git(project, "tag", "v1.2.0")
     code, out, _ = says("release", "rollback", "1.2.0", "--verify", *INTERNAL)
     assert code == 0
