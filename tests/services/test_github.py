@@ -260,6 +260,19 @@ def test_a_burned_tag_is_named(site) -> None:
         client.create_draft(tag="v1.0", **NOTES)
 
 
+@pytest.mark.parametrize(
+    ("tag", "command"),
+    [
+        ("v1.2.3", " (`nox -s bump -- 1.2.4`)"),
+        ("core-v1.0.dev1", " (`nox -s bump -- 1.0.dev2`)"),
+        ("nightly", ""),
+    ],
+)
+def test_a_tag_that_is_used_up_names_the_command_of_the_next(tag: str, command: str) -> None:
+    """One package's tag or a lone one: the exact command; a tag of no version is not guessed at."""
+    assert refusals.TagBurned(url="https://x", tag=tag).next_step == f"release a new version{command}"
+
+
 def test_a_published_tag_takes_no_second_release(site) -> None:
     """already_exists becomes ReleaseExists."""
     client = site.client()

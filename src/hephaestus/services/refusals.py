@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from hephaestus.release.tags import read_tag
+from hephaestus.release.versions import bump_command
 from hephaestus.services.errors import ServiceError, UnexpectedStatus, excerpt
 
 __all__ = [
@@ -26,6 +28,12 @@ __all__ = [
     "TagBurned",
     "translated",
 ]
+
+
+def _anew(tag: str) -> str:
+    """What is left to do when nothing of ``tag`` can be released any more, with the command where the tag is ours."""
+    read = read_tag(tag)
+    return "release a new version" + (f" (`{bump_command(str(read[1]))}`)" if read is not None else "")
 
 
 class GitHubError(ServiceError):
@@ -101,7 +109,7 @@ class ReleaseExists(GitHubError):
             url=url,
             what=f"a release of tag {tag} is already published",
             why="a tag has one release; it was published by somebody else or by an earlier run",
-            next_step="run `nox -s verify` to see whether it is complete; else release a new version",
+            next_step=f"run `nox -s verify` to see whether it is complete; else {_anew(tag)}",
         )
 
 
@@ -113,7 +121,7 @@ class TagBurned(GitHubError):
             url=url,
             what=f"tag {tag} was used by an immutable release",
             why="GitHub never takes that tag name for a release again, even after deletion",
-            next_step="release a new version",
+            next_step=_anew(tag),
         )
 
 
@@ -126,7 +134,7 @@ class ReleaseImmutable(GitHubError):
             url=url,
             what=f"the release of {tag} is immutable and lacks: {', '.join(missing) or 'nothing'}",
             why="a published immutable release takes no asset any more; its tag cannot be used again",
-            next_step="release a new version; say in this release's notes what it lacks",
+            next_step=f"{_anew(tag)}; say in this release's notes what it lacks",
         )
 
 
@@ -140,7 +148,7 @@ class AssetMismatch(GitHubError):
             url=url,
             what=f"the release of {tag} holds other bytes under our names: {'; '.join(lines)}",
             why="two builds under one name cannot both be the release; nothing was replaced and nothing was sent",
-            next_step="find out who uploaded them; delete the draft by hand if it is stale, else release a new version",
+            next_step=f"find out who uploaded them; delete the draft by hand if it is stale, else {_anew(tag)}",
         )
 
 
