@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pytest
 from e2e.projects import Project, gone, running, until
 
@@ -83,8 +84,10 @@ def test_an_idle_host_ends_and_the_next_command_goes_on(before: Callable[[str], 
     """The stand-ins end when idle; a stage run afterwards finds all they kept."""
     project = before("upload-pypi")
     assert project.nox("-s", "build", env=IDLE).code == 0
-    # The stretch may be over before anybody looks.
+    # The stretch may be over before anybody looks: the lock is free when the process has ended.
     assert until(lambda: not (project.state / "host.json").exists())
+    with filelock.FileLock(project.state / "host.lock", timeout=600):
+        pass
     ran = project.nox("-s", "upload-pypi")
     assert ran.code == 0, ran.output
     assert ran.ended("upload-testpypi") == "skipped"
