@@ -55,6 +55,8 @@ def test_targets_are_told_apart(tmp_path: Path) -> None:
         (["tiny==1.*"], "no exact version"),
         (["tiny=="], "no exact version"),
         (["tiny>=1"], "there is no such file or folder"),
+        (["{folder}/x.whl/y"], "there is no such file or folder"),
+        (["a\0b"], "there is no such file or folder"),
         (["==1.0"], "no name of a project"),
         (["../x==1.0"], "no name of a project"),
         (["tiny==1.0", "tiny==1.1"], "more than one version"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ REPOSITORY_VARIABLE = "HEPHAESTUS_RELEASE_REPOSITORY"
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 _WHEELHOUSE = re.compile(r"(?P<name>[A-Za-z0-9._-]+?)-(?P<version>[^-]+)-(?:wheelhouse|wheels-.+)\.tar\.gz\Z")
+
+#: How a system says that there is no such file; EINVAL is what Windows says of a name that no file can have.
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL})
 
 #: Names under which this project's files are known: its distribution and its wheelhouse (decisions/0004).
 _OURS = frozenset({DISTRIBUTION_NAME, "hephaestus"})
@@ -73,10 +77,14 @@ def read_target(text: str) -> Pinned | Path:
     """A target as it was typed; raises TargetRefused."""
     path = Path(text)
     try:
-        if path.exists():
-            return path
+        path.stat()  # not `exists`, which from Python 3.14 on takes what cannot be read for absent
+    except ValueError:
+        pass  # no file has a null character in its name
     except OSError as error:
-        raise TargetRefused(target=excerpt(text), problem=f"it cannot be read ({error.strerror})") from error
+        if error.errno not in _ABSENT:
+            raise TargetRefused(target=excerpt(text), problem=f"it cannot be read ({error.strerror})") from error
+    else:
+        return path
     name, pin, version = text.partition("==")
     if not pin:
         raise TargetRefused(target=text, problem="there is no such file or folder")
