@@ -184,7 +184,7 @@ class Outside:
         addresses = self.addresses
         return Places(
             label="publish",
-            indexes={name: IndexPlace.at(url, name=name, environment=name) for name, url in addresses.indexes.items()},
+            indexes={name: IndexPlace.at(url, name=name) for name, url in addresses.indexes.items()},
             sites=addresses.indexes,
             github=GitHubPlace(
                 api_url=addresses.github_api, uploads_url=addresses.github_uploads, repository=REPOSITORY, token=token

@@ -119,8 +119,7 @@ def plain_world(root: Path, *, policy: Policy | None = None, simple: str = "http
     keep = {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "UV_", "SSL_", "REQUESTS_"))}
     base = {**keep, "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
     index = {
-        name: Index(name=name, repository=name, simple_url=simple, json_url=simple, audience=name, environment=name)
-        for name in ("testpypi", "pypi")
+        name: Index(name=name, repository=name, simple_url=simple, json_url=simple) for name in ("testpypi", "pypi")
     }
     return World(
         label="rehearsal",

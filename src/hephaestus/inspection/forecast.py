@@ -39,7 +39,7 @@ _OUTSIDE = ("upload-testpypi", "smoke", "upload-pypi", "github-release", "verify
 
 
 #: The indexes of a world nobody answers for: their names are part of what stages take in.
-_UNSERVED = {name: Index.at("http://127.0.0.1", name=name, environment=name) for name in ("testpypi", "pypi")}
+_UNSERVED = {name: Index.at("http://127.0.0.1", name=name) for name in ("testpypi", "pypi")}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,7 +112,7 @@ def published(project: Project, *, environ: Mapping[str, str]) -> Places:
     addresses = read_addresses(environ)
     return Places(
         label="publish",
-        indexes={name: Index.at(url, name=name, environment=name) for name, url in addresses.indexes.items()},
+        indexes={name: Index.at(url, name=name) for name, url in addresses.indexes.items()},
         sites=addresses.indexes,
         github=GitHub(
             api_url=addresses.github_api,
@@ -153,7 +153,7 @@ def rehearsed(project: Project, root: ReleaseRoot, *, environ: Mapping[str, str]
     urls = {name: host.url(name) for name in PUBLIC_INDEXES}
     return Places(
         label="rehearsal",
-        indexes={name: Index.at(url, name=name, environment=name) for name, url in urls.items()},
+        indexes={name: Index.at(url, name=name) for name, url in urls.items()},
         sites=urls,
         github=GitHub(
             api_url=host.url("github"),

@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from packaging.version import Version
-
 from hephaestus.release.burned import burned_names
 from hephaestus.release.errors import Finding
-from hephaestus.release.versions import bump_command, next_version
+from hephaestus.release.versions import bump_command
 from hephaestus.services.index import IndexProject, UploadPlan
 from hephaestus.stages.proofs import distributions, outputs_of
 from hephaestus.stages.stage import Context
@@ -101,16 +99,14 @@ def impossible(
 def burned_findings(context: Context, plan: UploadPlan, *, index: str) -> list[Finding]:
     """Missing files whose names the index has refused for ever in an earlier run: nothing is sent to hear it again."""
     burned = burned_names(context.directory, index)
-    version = Version(context.project.version)
-    plain = not (version.is_prerelease or version.is_postrelease)
-    after = f"{version}.post1" if plain else next_version(context.project.version)
+    anew = bump_command(context.project.version)
     return [
         Finding(
             code="name-burned",
             subject=file.filename,
             message=f"this name was used on {index} by a file that has since been deleted, it said on "
             f"{burned[file.filename]}; a name is used once for ever",
-            remedy=f"raise the version and release that: `nox -s bump -- {after}`",
+            remedy=f"raise the version and release that: `{anew}`",
         )
         for file in plan.missing
         if file.filename in burned

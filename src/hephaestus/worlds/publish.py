@@ -113,10 +113,7 @@ def publish_world(
     used = {*_IDENTITY, *_READY_TOKENS.values(), *GITHUB_TOKENS}
     return World(
         label="publish",
-        indexes={
-            name: Index.at(addresses.indexes[name], name=name, environment=environment)
-            for name, environment in environments.items()
-        },
+        indexes={name: Index.at(addresses.indexes[name], name=name) for name in environments},
         github=GitHub(
             api_url=addresses.github_api,
             uploads_url=addresses.github_uploads,

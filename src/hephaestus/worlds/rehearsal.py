@@ -83,10 +83,7 @@ def rehearsal_world(
     children, uploaders = _environments(host, jobs=jobs, environments=environments, environ=environ)
     world = World(
         label="rehearsal",
-        indexes={
-            name: Index.at(host.url(name), name=name, environment=environment)
-            for name, environment in environments.items()
-        },
+        indexes={name: Index.at(host.url(name), name=name) for name in environments},
         github=GitHub(
             api_url=host.url("github"),
             uploads_url=f"{host.url('github')}/uploads",

@@ -116,8 +116,6 @@ class Index:
     repository: str
     simple_url: str
     json_url: str
-    audience: str = ""
-    environment: str = ""
     upload_url: str = ""
     authorization: str = field(default="", repr=False)
     token_variable: str = ""
@@ -130,15 +128,13 @@ class Index:
         return ("--repository-url", self.upload_url) if self.upload_url else ("--repository", self.repository)
 
     @classmethod
-    def at(cls, base: str, *, name: str, environment: str) -> Index:
-        """An index laid out like PyPI below ``base`` (no trailing slash): audience and twine's name are its own."""
+    def at(cls, base: str, *, name: str) -> Index:
+        """An index laid out like PyPI below ``base`` (no trailing slash); twine knows it by its own name."""
         return cls(
             name=name,
             repository=name,
             simple_url=f"{base}/simple/",
             json_url=f"{base}/pypi",
-            audience=name,
-            environment=environment,
         )
 
 
