@@ -51,7 +51,9 @@ def test_the_one_tag_gives_the_version_or_the_one_that_is_named(
         (["v1.2.0", "v1.2.0rc3"], "", TagsAmbiguousError, "has 2: v1.2.0, v1.2.0rc3"),
         (["v1.2", "v1.2.0"], "v1.2", TagsAmbiguousError, "has 2: v1.2, v1.2.0"),
         (["v1.2.0"], "v1.3.0", TagContradictsError, "--tag v1.3.0 was asked for, but this is v1.2.0"),
+        ([], "", UntaggedError, "hephaestus release status --tag vX.Y.Z"),
         ([], "1.3.0", TagGivenError, "--tag 1.3.0 is no tag of a release"),
+        ([], "1.3.0", TagGivenError, "say it as --tag v1.3.0"),
         ([], "main", TagGivenError, "say it as --tag vX.Y.Z"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from packaging.version import InvalidVersion, Version
 
 from hephaestus.release.errors import ReleaseError
-from hephaestus.release.tags import tag_of, version_of_tag
+from hephaestus.release.tags import meant_by_tag, tag_of, version_of_tag
 
 __all__ = [
     "TagContradictsError",
@@ -35,7 +35,7 @@ class UntaggedError(ReleaseError):
             why=f"{setting} says so; it must be known before anything is built, and is never guessed from the history",
             details=details,
             next_step=f"tag it: `nox -s bump -- minor` (or git tag -a {tag} -m {tag}); in a rehearsal it may be named "
-            f"instead: `nox -s release -- --tag {tag}`",
+            f"instead: `nox -s release -- --tag {tag}`, and looked at by `hephaestus release status --tag {tag}`",
         )
 
 
@@ -62,13 +62,14 @@ class TagContradictsError(ReleaseError):
 
 
 class TagGivenError(ReleaseError):
-    """Raised for a ``--tag`` that names no version."""
+    """Raised for a ``--tag`` that names no version; one that was meant for a version is said as it must be."""
 
     def __init__(self, *, given: str, prefix: str) -> None:
+        meant = meant_by_tag(given, prefix) or meant_by_tag(given)
         super().__init__(
             what=f"--tag {given} is no tag of a release",
             why=f"a release's tag is {prefix}v and the version as PEP 440 has it; here the version is read from it",
-            next_step=f"say it as --tag {tag_of('X.Y.Z', prefix)}",
+            next_step=f"say it as --tag {tag_of(meant or 'X.Y.Z', prefix)}",
         )
 
 
