@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from report.releases import released
 from typer.testing import CliRunner
 
 from hephaestus.cli import app
@@ -122,3 +123,14 @@ def test_json_is_json_even_when_nothing_holds(tmp_path: Path) -> None:
     told = json.loads(out)
     assert (told["target"], told["verified"]) == (str(wheel), False)
     assert [fact["state"] for fact in told["facts"]] == ["ABSENT", "ABSENT"]
+
+
+def test_a_folder_of_a_rehearsal_is_called_no_release(tmp_path: Path) -> None:
+    """Held against Sigstore itself it fails and says why, and what one's own is held against; JSON stays JSON."""
+    folder = released(tmp_path).path
+    words = (folder, "-r", "o/r", "--tag", "v1.2.3", "--offline")
+    code, out, _ = says(*words)
+    assert code == 1
+    assert "a rehearsal made it, so it is no release" in out.splitlines()[-2]
+    assert "--trusted-root release/rehearsal/standins/" in out.splitlines()[-1]
+    assert json.loads(says(*words, "--json")[1])["verified"] is False

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
+from report.releases import released
 
 from hephaestus.consumer.dossier import Dossier
 from hephaestus.consumer.expectation import (
@@ -184,3 +185,17 @@ def test_what_cannot_be_told_is_asked_for() -> None:
         expectation(tag="v1", ref="refs/heads/main")
     with pytest.raises(IdentityRefused):
         expectation(repository="o/*").identity([one])
+
+
+@pytest.mark.parametrize("world", ["rehearsal", "publish", "torn"])
+def test_a_rehearsed_folder_is_known_by_its_receipts(tmp_path: Path, world: str) -> None:
+    """Its receipts say who made it; those of a publish, damaged ones and none at all say nothing of a rehearsal."""
+    assert not Question.read([str(tmp_path)], expectation()).rehearsed
+    directory = released(tmp_path)
+    receipt = directory.path / "receipts" / "build.json"
+    for path in receipt.parent.iterdir():
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace('"world": "rehearsal"', f'"world": "{world}"'), encoding="utf-8")
+    if world == "torn":
+        receipt.write_text("{", encoding="utf-8")
+    assert Question.read([str(directory.path)], expectation()).rehearsed is (world == "rehearsal")

@@ -135,4 +135,11 @@ def verify(
             for verdict in verdicts:
                 typer.echo(verdict.text())
             typer.echo(f"{summary(verdicts)}; signer expected: {identity.subject}")
+            if question.rehearsed and trusted_root is None and not holds(verdicts):
+                # Nothing is read from the folder to say so: who made it must not name the root it is held against.
+                typer.echo(
+                    "its receipts say that a rehearsal made it, so it is no release; your own rehearsal holds by its "
+                    "stand-ins' root:\n--trusted-root release/rehearsal/standins/.../run/trust_config.json "
+                    "(docs/verifying.md)"
+                )
         raise typer.Exit(0 if holds(verdicts) else 1)

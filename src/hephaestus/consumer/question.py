@@ -12,6 +12,8 @@ from hephaestus.consumer.dossier import Dossier, bundle_subject
 from hephaestus.consumer.expectation import Expectation, Pinned, TargetRefused, read_target, release_of
 from hephaestus.consumer.identity import Identity
 from hephaestus.consumer.verdict import State, Verdict, holds
+from hephaestus.release.directory import ReleaseDirectory
+from hephaestus.release.receipts import ReceiptError
 
 if TYPE_CHECKING:
     from hephaestus.consumer.verification import Verification
@@ -81,6 +83,17 @@ class Question:
         if self.folder is not None:
             return str(self.folder)
         return ", ".join(map(str, self.files)) or f"GitHub Release {self.expectation.tag}"
+
+    @property
+    def rehearsed(self) -> bool:
+        """Whether the folder's own receipts say that a rehearsal made it: then Sigstore itself signed none of it."""
+        if self.folder is None:
+            return False
+        try:
+            receipts = ReleaseDirectory(path=self.folder).receipts()
+        except ReceiptError:
+            return False
+        return any(receipt.world == "rehearsal" for receipt in receipts.values())
 
     def answered(self, verification: Verification) -> list[Verdict]:
         """Every fact, looked at now; raises TargetRefused where the disk does not let us."""
