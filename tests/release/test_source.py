@@ -124,6 +124,16 @@ class TestReading:
         assert source.tags == ("core/v2", "light", "v2")
         assert source.annotated == ("core/v2", "v2")
 
+    def test_tags_are_told_apart_where_git_prints_columns(
+        self, repository: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A user's `column.ui = always` puts several tags on a line; each is still read as one."""
+        root = repository({"a.txt": "a"})
+        for tag in ("v1.0", "v1.1", "v1.2"):
+            git(root, "tag", tag)
+        git(root, "config", "column.ui", "always")
+        assert read_source(root).tags == ("v1.0", "v1.1", "v1.2")
+
     def test_detached_head_and_worktree(self, repository: Callable[..., Path], tmp_path: Path) -> None:
         """Neither a branch nor an own .git folder is needed; a dirty worktree is snapshot and exported as well."""
         root = repository({"a.txt": "a"})
@@ -336,6 +346,55 @@ class TestExporting:
             commits.append(git(folder, "rev-parse", "HEAD"))
             assert git(folder, "ls-files").split() == [".gitignore", "a.txt", "kept.log"]
         assert commits[0] == commits[1]
+
+    def test_nothing_of_this_machine_takes_part_in_that_repository(
+        self, repository: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Settings handed on by `git -c` or by variables run no hook, sign nothing and change no commit."""
+        root, hooks = repository({"a.txt": "a"}), tmp_path / "hooks"
+        hooks.mkdir()
+        for name in ("pre-commit", "post-commit", "reference-transaction"):
+            (hooks / name).write_text(f"#!/bin/sh\ntouch '{tmp_path}/ran'\n")
+            (hooks / name).chmod(0o755)
+        export(read_source(root), tmp_path / "out0")
+        commit_export(tmp_path / "out0", epoch=EPOCH, tag="v1")
+        export(read_source(root), tmp_path / "out1")
+        monkeypatch.setenv("GIT_CONFIG_PARAMETERS", f"'core.hooksPath={hooks}' 'tag.gpgSign=true'")
+        monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+        monkeypatch.setenv("GIT_CONFIG_KEY_0", "i18n.commitEncoding")
+        monkeypatch.setenv("GIT_CONFIG_VALUE_0", "latin1")
+        monkeypatch.setenv("GIT_DEFAULT_HASH", "sha256")
+        commit_export(tmp_path / "out1", epoch=EPOCH, tag="v1")
+        monkeypatch.undo()
+        assert not (tmp_path / "ran").exists()
+        made = [git(tmp_path / out, "rev-parse", "v1") for out in ("out0", "out1")]
+        assert made[0] == made[1]
+
+    def test_attributes_of_this_machine_change_no_file(
+        self, repository: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What a user's own gitattributes leave out or convert is exported as the commit has it all the same."""
+        root = repository({"a.txt": "a\n", "b.txt": "$Format:%H$\n"})
+        (tmp_path / "xdg" / "git").mkdir(parents=True)
+        (tmp_path / "xdg" / "git" / "attributes").write_text("a.txt export-ignore\nb.txt export-subst eol=crlf\n")
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+        export(read_source(root), tmp_path / "out")
+        assert names(tmp_path / "out") == ["a.txt", "b.txt"]
+        assert (tmp_path / "out" / "b.txt").read_bytes() == b"$Format:%H$\n"
+
+    def test_replaced_objects_are_not_what_the_commit_is(self, repository: Callable[..., Path], tmp_path: Path) -> None:
+        """`git replace` shows other files under the name of a commit; what is built is what everybody else has."""
+        root = repository({"a.txt": "a"})
+        first = git(root, "rev-parse", "HEAD").strip()
+        write(root, {"a.txt": "other"})
+        git(root, "commit", "-q", "-a", "-m", "other")
+        other = git(root, "rev-parse", "HEAD").strip()
+        git(root, "reset", "-q", "--hard", first)
+        git(root, "replace", first, other)
+        source = read_source(root)
+        export(source, tmp_path / "out")
+        assert source.commit == first
+        assert (tmp_path / "out" / "a.txt").read_text() == "a"
 
     def test_link_out_of_the_project_is_refused(self, repository: Callable[..., Path], tmp_path: Path) -> None:
         """A link to somewhere on this machine is an error, not a traceback."""

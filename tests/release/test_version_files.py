@@ -113,6 +113,44 @@ def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
         written_version(tmp_path, PYTHON)
 
 
+@pytest.mark.parametrize("names", [("__version__",), ()])
+@pytest.mark.parametrize("through", ["file", "folder"])
+def test_a_link_out_of_the_project_is_not_followed(tmp_path: Path, names: tuple[str, ...], through: str) -> None:
+    """What lies elsewhere, such as this process's environment, is neither read nor quoted in the refusal."""
+    project = tmp_path / "project"
+    (tmp_path / "away").mkdir()
+    project.mkdir()
+    put(tmp_path / "away", "__version__ = 'planted'\n")
+    path = "m.py" if through == "file" else "in/m.py"
+    (project / path.partition("/")[0]).symlink_to(tmp_path / "away" / ("m.py" if through == "file" else ""))
+    with pytest.raises(VersionFileError, match="a link leads out of the project") as caught:
+        written_version(project, VersionFile(path=path, setting="s", names=names, pattern="(?P<version>.+)"))
+    assert "planted" not in str(caught.value)
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    """It is named, like anything else that cannot be read."""
+    (tmp_path / "m.py").symlink_to("m.py")
+    with pytest.raises(VersionFileError, match="cannot be read"):
+        written_version(tmp_path, PYTHON)
+
+
+def test_a_link_within_the_project_is_followed(tmp_path: Path) -> None:
+    """It means the same in every clone."""
+    (put(tmp_path, "__version__ = '1.2'\n", "real.py") / "m.py").symlink_to("real.py")
+    assert written_version(tmp_path, PYTHON).version == "1.2"
+
+
+@pytest.mark.parametrize("path", [".git/config", ".GIT/config", "sub/.git/config"])
+def test_what_git_keeps_for_itself_is_never_read(tmp_path: Path, path: str) -> None:
+    """A checkout in a workflow may keep its token there, and a refusal quotes what it found."""
+    (tmp_path / path).parent.mkdir(parents=True)
+    put(tmp_path, "extraheader = AUTHORIZATION: basic planted\n", path)
+    with pytest.raises(VersionFileError, match="cannot be where the version is: is git's own") as caught:
+        written_version(tmp_path, VersionFile(path=path, setting="s", pattern="(?P<version>.+)"))
+    assert "planted" not in str(caught.value)
+
+
 @settings(deadline=None, max_examples=150)
 @given(
     text=st.lists(

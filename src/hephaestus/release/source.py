@@ -37,8 +37,14 @@ _ELSEWHERE = (
     "GIT_WORK_TREE",
 )
 
-#: What the files of an export may not depend on: this machine's line ends and umask.
-_SAME_EVERYWHERE = ("-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "tar.umask=0022")
+#: Variables that give git settings, or another kind of repository, whatever its files say.
+_SETTINGS = ("GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS", "GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT")
+
+#: Attributes of the user's own are found without any configuration.
+_NO_ATTRIBUTES = ("-c", f"core.attributesFile={os.devnull}")
+
+#: What the files of an export may not depend on: this machine's line ends and umask, its user's attributes.
+_SAME_EVERYWHERE = ("-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "tar.umask=0022", *_NO_ATTRIBUTES)
 
 #: Zip cannot hold a time before this one (1980-01-01T00:00:00Z).
 EARLIEST_EPOCH = 315_532_800
@@ -89,7 +95,7 @@ def read_source(root: Path) -> Source:
     dirty, submodules = _entries(_status(root, "."))
     elsewhere, _ = _entries(_status(root, ":/", f":(top,exclude,literal){prefix}")) if prefix else ((), ())
     tree = _snapshot(root, prefix) if dirty else _git(root, "rev-parse", f"HEAD:{prefix.rstrip('/')}").strip()
-    shown = _git(root, "tag", "--points-at", "HEAD", "--format=%(objecttype) %(refname:strip=2)")
+    shown = _git(root, "tag", "--no-column", "--points-at", "HEAD", "--format=%(objecttype) %(refname:strip=2)")
     tags = [(kind, tag) for kind, _, tag in (line.partition(" ") for line in shown.splitlines())]
     return Source(
         root=root, commit=commit, tree=tree, prefix=prefix, dirty=dirty, submodules=submodules, elsewhere=elsewhere,
@@ -148,7 +154,7 @@ def commit_export(folder: Path, *, epoch: int, tag: str = "") -> None:
     takes part. Raises SourceError.
     """
     fixed = {
-        **git_environment(),
+        **{name: value for name, value in git_environment().items() if name not in _SETTINGS},
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,
         **{f"GIT_{role}_{field}": value for role in ("AUTHOR", "COMMITTER") for field, value in (
@@ -156,10 +162,10 @@ def commit_export(folder: Path, *, epoch: int, tag: str = "") -> None:
         )},
     }  # fmt: skip
     _git(folder, "init", "--quiet", "--template=", environment=fixed)
-    _git(folder, "add", "--all", "--force", environment=fixed)
+    _git(folder, "add", "--all", "--force", environment=fixed, settings=_NO_ATTRIBUTES)
     _git(folder, "commit", "--quiet", "--no-gpg-sign", "--message=exported", environment=fixed)
     if tag:
-        _git(folder, "tag", tag, environment=fixed)
+        _git(folder, "tag", "--no-sign", tag, environment=fixed)
 
 
 def _unpack(archive: Path, target: Path, dated: Callable[[tarfile.TarInfo, str], tarfile.TarInfo | None]) -> None:
@@ -252,8 +258,12 @@ def _quoted(path: Path) -> str:
 
 
 def git_environment() -> dict[str, str]:
-    """This process's environment, without what would turn git to another repository or another language."""
-    return {name: value for name, value in os.environ.items() if name not in _ELSEWHERE} | {"LC_ALL": "C"}
+    """This process's environment, without what would turn git to another repository or another language.
+
+    Nor does `git replace` show other files under the name of a commit: everybody else has those of the commit.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    return kept | {"LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
 
 
 def _snapshot(root: Path, prefix: str, environment: dict[str, str] | None = None) -> str:

@@ -52,12 +52,17 @@ def written_version(root: Path, file: VersionFile) -> Occurrence:
     """The version as it is written below ``root``, with its line; raises VersionFileError."""
     if reason := unsafe_path(file.path):
         raise _refused(file, f"cannot be where the version is: {reason}", "name a file below the project's root")
+    if ".git" in file.path.lower().split("/"):
+        raise _refused(file, "cannot be where the version is: is git's own", "name a file that is committed")
     try:
+        # What is elsewhere, such as a process's environment, would be quoted in a refusal.
+        if not (root / file.path).resolve().is_relative_to(root.resolve()):
+            raise _refused(file, "cannot be read: a link leads out of the project", "put the file itself there")
         content = (root / file.path).read_bytes()
         text = content.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise _refused(file, "does not exist", f"commit it, or correct {file.setting}") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:  # resolve() tells of loops by RuntimeError until 3.12
         raise _refused(file, f"cannot be read: {error}", "save it as a text file in UTF-8") from error
     if file.names:
         found = _in_python(content, file)
