@@ -170,7 +170,13 @@ def test_a_version_is_made_and_pushed_by_real_nox(nox: Nox, tmp_path: Path, monk
     assert "1.3.0 is made already" in pushed.output
     assert git(tmp_path / "origin.git", "rev-parse", "v1.3.0^{commit}") == git(root, "rev-parse", "HEAD")
 
+    git(root, "switch", "-q", "-c", "next")
+    elsewhere = ran("--", "minor", "rc", "--branch", "next")
+    assert elsewhere.code == 0, elsewhere.output
+    assert "next: git push origin next; and once it is merged" in elsewhere.flat, "a tag alone would start a publish"
+    assert "with a merge commit: git push origin v1.4.0rc1" in elsewhere.flat
+
     only = ran("--install-only", "--", "patch")
     assert only.code == 1
     assert "--install-only" in only.output
-    assert git(root, "describe") == "v1.3.0"
+    assert git(root, "describe") == "v1.4.0rc1"

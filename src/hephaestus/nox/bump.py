@@ -142,8 +142,17 @@ def _bump(request: Request, root: Path) -> None:
         if request.push:
             _say(f"pushed {plan.branch} and {plan.tag} to {push(repository, plan)}")
         else:
-            name = repository.remote_of(plan.branch) or "origin"
-            _say(f"not pushed; next: git push --atomic {name} {plan.branch} {plan.tag}")
+            _say(f"not pushed; next: {_pushing(request, plan, repository.remote_of(plan.branch) or 'origin')}")
+
+
+def _pushing(request: Request, plan: Plan, name: str) -> str:
+    """The command to push with; a tag that GitHub gets before its commit is on the default branch releases nothing."""
+    if not request.branch:
+        return f"git push --atomic {name} {plan.branch} {plan.tag}"
+    return (
+        f"git push {name} {plan.branch}; and once it is merged into the default branch, with a merge commit: "
+        f"git push {name} {plan.tag}"
+    )
 
 
 def _settled(request: Request, repository: Repository) -> Plan | None:
