@@ -43,7 +43,7 @@ def test_the_help_names_every_kind_of_target() -> None:
 @pytest.mark.parametrize(
     ("words", "what", "way_on"),
     [
-        ([], "'' cannot be verified: nothing was named", "--help"),
+        ([], "there is nothing to verify: nothing was named", "--help"),
         (["nowhere"], "'nowhere' cannot be verified: there is no such file or folder", "--help"),
         (["tiny==1.0"], "who must have signed is not clear: the repository of tiny is not known", "--repository"),
         (["tiny==1.0", "-r", "o/*"], "the expected repository 'o/*' names no single one", "exact repository"),

@@ -43,7 +43,7 @@ class TargetRefused(ReleaseError):
 
     def __init__(self, *, target: str, problem: str) -> None:
         super().__init__(
-            what=f"{target!r} cannot be verified: {problem}",
+            what=f"{target!r} cannot be verified: {problem}" if target else f"there is nothing to verify: {problem}",
             why="a target is NAME==VERSION, a folder, files, or with --tag alone a GitHub Release",
             next_step="see `hephaestus release verify --help`",
         )
