@@ -28,6 +28,14 @@ def test_a_refusal_is_its_message_without_secrets(
     assert said.err == "refused ***\n  why:  because\n  - of ***\n  next: git push https://***@example.org/\n"
 
 
+def test_a_refusal_cannot_take_over_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names and answers of others may be quoted in it: escapes, C1 controls, marks of direction become a mark."""
+    with pytest.raises(typer.Exit), refusing():
+        raise ReleaseError(what="a\x1b[2Jb\x9b2Jc\u202ed\re\u2028f\udcffg", details=["one\ttwo"])
+    mark = "\N{REPLACEMENT CHARACTER}"
+    assert capsys.readouterr().err == f"a{mark}[2Jb{mark}2Jc{mark}d{mark}e{mark}f{mark}g\n  - one\ttwo\n"
+
+
 def test_a_defect_is_no_refusal() -> None:
     """What nobody foresaw passes through, so that it is not taken for an answer."""
     with pytest.raises(ZeroDivisionError), refusing():

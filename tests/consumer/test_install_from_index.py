@@ -279,11 +279,11 @@ def test_the_latest_is_the_newest_stable_version_that_is_not_yanked(market: Mark
 def test_a_yanked_version_is_installed_by_its_exact_pin_with_a_warning(market: Market, venv: Path) -> None:
     """Somebody who names it gets it, and the reason; an archived project warns too."""
     market.publish()
-    market.index.yanked[TINY.wheel_name] = "it is broken"
+    market.index.yanked[TINY.wheel_name] = "it is\x1b[2J\nbroken"
     market.index.status = {"status": "archived", "reason": "done"}
     done = market.install("--python", venv, "--tag", "1.2.3", "--json")
     assert done.code == 0, done
-    assert any("has been yanked: it is broken" in warning for warning in done.data["warnings"])
+    assert any("has been yanked: it is [2J broken" in warning for warning in done.data["warnings"])
     assert any("is archived" in warning for warning in done.data["warnings"])
 
 

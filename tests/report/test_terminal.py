@@ -172,3 +172,10 @@ def test_standard_error_is_where_it_goes(capsys: pytest.CaptureFixture[str]) -> 
     Terminal(stage="check").step("a step")
     told = capsys.readouterr()
     assert (told.out, told.err) == ("", "  a step\n")
+
+
+def test_foreign_text_cannot_take_over_the_terminal() -> None:
+    """A reason on an index's page, or a tool's words, may hold escapes: none of them arrives."""
+    stream = io.StringIO()
+    Terminal(stage="smoke", stream=stream).warn("yanked: \x1b]0;title\x07\x9b2J\u202egone")
+    assert all(sign.isprintable() or sign == "\n" for sign in stream.getvalue())

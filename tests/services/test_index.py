@@ -196,6 +196,8 @@ BAD = [
     page(meta={"api-version": 1}),
     page(name=3),
     page(files={}),
+    page(entry("my_pkg\x9b2J-1.0.tar.gz", "a" * 64)),
+    page(entry("my_pkg\u202e-1.0.tar.gz", "a" * 64)),
     page(versions="1.0"),
     page(versions=[1]),
     page(**{"project-status": 3}),

@@ -41,6 +41,12 @@ def test_links_are_files() -> None:
     assert [file.sha256 for file in read_html(GITLAB, name="tiny-thing", url=URL).files] == [ONE]
 
 
+@pytest.mark.parametrize("sign", ["%1b[2J", "%C2%9b2J", "%E2%80%AE", "%7f", "%C2%A0"])
+def test_a_name_with_signs_that_cannot_be_seen_is_no_file(sign: str) -> None:
+    """Control signs and marks of direction, which a terminal would obey, are in the name of no distribution."""
+    assert read_html(f'<a href="tiny{sign}-1.0.tar.gz#sha256={ONE}">x</a>', name="tiny", url=URL).files == ()
+
+
 def test_what_else_a_page_tells() -> None:
     """The base of its links, yanks with and without a reason, the project's status, links that are no files."""
     text = (

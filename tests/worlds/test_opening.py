@@ -172,6 +172,18 @@ def test_a_lightweight_tag_on_github_is_refused_where_unwanted(desk: Desk) -> No
     assert configured_policy(REHEARSAL_POLICY, desk.project, {}).annotated_tag
 
 
+@pytest.mark.parametrize("there", ["", "e" * 40])
+def test_a_tag_that_github_has_no_more_is_not_taken_for_annotated(desk: Desk, there: str) -> None:
+    """Deleted, or moved to another commit, since the job began: of its kind nothing is known, and that refuses."""
+    desk.project = dataclasses.replace(
+        desk.project, config=dataclasses.replace(desk.project.config, annotated_tags=True)
+    )
+    desk.github._store.repository.tags.pop("v1.2.3", None)
+    if there:
+        desk.github.push_tag("v1.2.3", there)
+    assert desk.codes("build") == ["tag-gone"]
+
+
 def test_everything_wrong_with_a_build_is_told_at_once(desk: Desk) -> None:
     """Another tag, another commit, another repository's job: all in one refusal, and no folder of a release is made."""
     desk.environ |= {"GITHUB_REF": "refs/tags/v2", "GITHUB_SHA": "f" * 40, "GITHUB_REPOSITORY": "m/x"}

@@ -18,7 +18,7 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except ReleaseError as error:
-        from hephaestus.toolchain.redaction import redact
+        from hephaestus.toolchain.redaction import shown
 
-        typer.echo(redact(str(error)), err=True)
+        typer.echo(shown(str(error)), err=True)
         raise typer.Exit(1) from error

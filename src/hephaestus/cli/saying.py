@@ -1,4 +1,4 @@
-"""What a command says on standard output: never a secret, whoever wrote it into a page that is quoted."""
+"""What a command says on standard output: no secret, and nothing that moves the terminal, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["say"]
 
 
 def say(text: str) -> None:
-    """Print ``text`` without any secret, by its shape and by the values of this process's own variables."""
-    from hephaestus.toolchain.redaction import redact
+    """Print ``text`` without any secret, by its shape and by this process's own variables, and printable."""
+    from hephaestus.toolchain.redaction import shown
 
-    typer.echo(redact(text))
+    typer.echo(shown(text))

@@ -101,8 +101,8 @@ def _choose(installation: Installation, client: IndexClient, name: str, interpre
         wanted = f"wheel of {name} {version} for Python {interpreter.version} on this platform"
         raise ReleaseMissing(wanted=wanted, place=place, hint=hint, next_step="name another Python with `--python`")
     file = by_name[fitting]
-    if file.yanked is not False:
-        installation.warn(f"{file.filename} has been yanked: {file.yanked or 'no reason is given'}")
+    if file.yank is not None:
+        installation.warn(f"{file.filename} has been yanked: {file.yank or 'no reason is given'}")
     if file.sha256 is None:
         raise DigestsDisagree(name=file.filename, stated={place: "no SHA-256 at all"})
     whole = read_tag(options.tag) is not None

@@ -291,11 +291,11 @@ def _alive(pid: int) -> bool:
 
 
 def _message(stage: str, error: ReleaseError, target: PrivateTarget | None, named: str) -> str:
-    from hephaestus.toolchain.redaction import redact
+    from hephaestus.toolchain.redaction import shown
 
     text = str(error)
     if target is not None and target.options not in text:
         text += f"\n  with: every `nox` command of a release to {target.name} ends in `{target.options}`"
     if named and f"--tag {named}" not in text:
         text += f"\n  with: as long as the commit has no tag, every `nox` command ends in `-- --tag {named}`"
-    return redact(text if text.startswith(f"{stage}:") else f"{stage}: {text}")
+    return shown(text if text.startswith(f"{stage}:") else f"{stage}: {text}")

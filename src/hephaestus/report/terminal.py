@@ -8,7 +8,7 @@ from typing import TextIO
 
 from hephaestus.release.project import Project
 from hephaestus.stages.runner import Outcome
-from hephaestus.toolchain.redaction import redact
+from hephaestus.toolchain.redaction import shown
 from hephaestus.worlds.world import World
 
 __all__ = ["Terminal", "human_size"]
@@ -79,5 +79,5 @@ class Terminal:
     def _line(self, text: str) -> None:
         clear = "\r\x1b[K" if self._moving else ""
         self._moving = False
-        self._stream.write(f"{clear}{redact(text)}\n")
+        self._stream.write(f"{clear}{shown(text)}\n")
         self._stream.flush()

@@ -21,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 
 from hephaestus.services.errors import AnswerInvalid, excerpt
 
-__all__ = ["IndexFile", "IndexProject", "version_of"]
+__all__ = ["IndexFile", "IndexProject", "plain_name", "version_of"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -115,11 +115,16 @@ def version_of(filename: str) -> Version | None:
         return None
 
 
+def plain_name(filename: str) -> bool:
+    """Whether it can be a file's name and nothing else: no path, no white space, every sign of it to be seen."""
+    return re.fullmatch(r"[^/\\\s]{1,255}", filename) is not None and filename.isprintable()
+
+
 def _file(data: Any, *, url: str) -> IndexFile:
     if not isinstance(data, dict):
         raise AnswerInvalid(url=url, defect="an entry of 'files' is not an object")
     filename, place, hashes = data.get("filename"), data.get("url"), data.get("hashes")
-    if not isinstance(filename, str) or not re.fullmatch(r"[^/\\\x00-\x20]{1,255}", filename):
+    if not isinstance(filename, str) or not plain_name(filename):
         raise AnswerInvalid(url=url, defect=f"a file's 'filename' is {filename!r}")
     if not isinstance(place, str) or not isinstance(hashes, Mapping):
         raise AnswerInvalid(url=url, defect=f"{filename}: 'url' or 'hashes' is missing")

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from packaging.utils import canonicalize_name
 
 from hephaestus.services.errors import AnswerInvalid, excerpt
-from hephaestus.services.project import IndexFile, IndexProject
+from hephaestus.services.project import IndexFile, IndexProject, plain_name
 
 __all__ = ["HTML_MEDIA", "read_html"]
 
@@ -39,7 +39,7 @@ def read_html(text: str, *, name: str, url: str) -> IndexProject:
             filename = unquote(urlsplit(place).path).rpartition("/")[2]
         except ValueError as error:
             raise AnswerInvalid(url=url, defect=f"{href!r} is no address") from error
-        if not filename.endswith(_DISTRIBUTIONS) or not re.fullmatch(r"[^/\\\x00-\x20]{1,255}", filename):
+        if not filename.endswith(_DISTRIBUTIONS) or not plain_name(filename):
             continue
         address, fragment = urldefrag(place)
         sha256 = _SHA256.match(fragment)

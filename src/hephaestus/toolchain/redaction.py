@@ -12,13 +12,15 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from hephaestus.release.redaction import STRUCK, without_secrets
 
-__all__ = ["redact"]
+__all__ = ["redact", "shown"]
 
 #: Names of variables whose value is a secret, whatever it looks like.
 _NAMES = re.compile(
     r"(?:^|_)(?:TOKEN|PASSWORD|PASSWD|PASS|SECRET|CREDENTIALS?|APIKEY|API_KEY|PRIVATE_KEY|ACCESS_KEY|PAT)\Z",
     re.IGNORECASE,
 )
+#: Control signs (C0 without line end and tab, C1), separators of lines, marks of direction, lone surrogates.
+_MOVING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 #: A shorter value may be a word of any text: GitHub Actions masks such too, and makes logs unreadable by it.
 _SHORTEST = 8
 
@@ -33,6 +35,11 @@ def redact(text: str, *, environ: Mapping[str, str] | None = None) -> str:
     for form in _forms_of(frozenset((*_values(os.environ), *_values(environ or {})))):
         text = text.replace(form, STRUCK)
     return without_secrets(text)
+
+
+def shown(text: str) -> str:
+    """``redact``, for a terminal: no sign that moves it, hides text or turns its direction, but line ends and tabs."""
+    return _MOVING.sub("\N{REPLACEMENT CHARACTER}", redact(text).replace("\r\n", "\n"))
 
 
 def _values(environ: Mapping[str, str]) -> Iterator[str]:

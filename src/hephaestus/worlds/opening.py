@@ -226,9 +226,15 @@ def _github_findings(world: World, commit: str, *, tag: str) -> list[Finding]:
             remedy = f"merge it into {branch}, or move the tag to a commit that is there"
             message = f"{commit[:12]} is not on {branch} of {github.repository}"
             findings.append(Finding(code="commit-off-branch", subject="commit", message=message, remedy=remedy))
-        target = client.tag_target(tag) if world.policy.annotated_tag else None
-        if target is not None and not target.annotated:
-            findings.append(lightweight_tag(tag, commit))
+        if world.policy.annotated_tag:
+            target = client.tag_target(tag)
+            if target is None or target.commit != commit:
+                where = f"is at {target.commit[:12]} on GitHub" if target is not None else "is not on GitHub any more"
+                message = f"{where}, this job acts on {commit[:12]}: whether its tag is annotated cannot be told"
+                remedy = f"push it again, at that commit (`git push origin {tag}`)"
+                findings.append(Finding(code="tag-gone", subject=tag, message=message, remedy=remedy))
+            elif not target.annotated:
+                findings.append(lightweight_tag(tag, commit))
     return findings
 
 
