@@ -16,9 +16,9 @@ def exposed(path: Path) -> str:
 
     Always empty on Windows, where modes say nothing. Raises OSError.
     """
-    if sys.platform == "win32":
-        return ""
-    return exposure_of(path.stat(), user=os.geteuid(), alone=_alone)
+    if sys.platform != "win32":
+        return exposure_of(path.stat(), user=os.geteuid(), alone=_alone)
+    return ""
 
 
 def exposure_of(told: os.stat_result, *, user: int, alone: Callable[[int], bool]) -> str:
@@ -45,13 +45,13 @@ def ours(path: Path) -> bool:
 
 def _alone(group: int) -> bool:
     """Whether it is the user's private group, as many systems make one for each user, with umask 002."""
-    if sys.platform == "win32":
-        return False
-    import grp
-    import pwd
+    if sys.platform != "win32":
+        import grp
+        import pwd
 
-    try:
-        found, name = grp.getgrgid(group), pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return False
-    return found.gr_name == name and set(found.gr_mem) <= {name}
+        try:
+            found, name = grp.getgrgid(group), pwd.getpwuid(os.geteuid()).pw_name
+        except KeyError:
+            return False
+        return found.gr_name == name and set(found.gr_mem) <= {name}
+    return False
