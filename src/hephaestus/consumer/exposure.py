@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -16,9 +17,8 @@ def exposed(path: Path) -> str:
 
     Always empty on Windows, where modes say nothing. Raises OSError.
     """
-    if sys.platform != "win32":
-        return exposure_of(path.stat(), user=os.geteuid(), alone=_alone)
-    return ""
+    told = path.stat()
+    return "" if sys.platform == "win32" else exposure_of(told, user=os.geteuid(), alone=_alone)
 
 
 def exposure_of(told: os.stat_result, *, user: int, alone: Callable[[int], bool]) -> str:
@@ -45,13 +45,12 @@ def ours(path: Path) -> bool:
 
 def _alone(group: int) -> bool:
     """Whether it is the user's private group, as many systems make one for each user, with umask 002."""
+    alone = False
     if sys.platform != "win32":
         import grp
         import pwd
 
-        try:
+        with contextlib.suppress(KeyError):
             found, name = grp.getgrgid(group), pwd.getpwuid(os.geteuid()).pw_name
-        except KeyError:
-            return False
-        return found.gr_name == name and set(found.gr_mem) <= {name}
-    return False
+            alone = found.gr_name == name and set(found.gr_mem) <= {name}
+    return alone
