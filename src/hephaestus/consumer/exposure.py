@@ -17,8 +17,10 @@ def exposed(path: Path) -> str:
 
     Always empty on Windows, where modes say nothing. Raises OSError.
     """
-    told = path.stat()
-    return "" if sys.platform == "win32" else exposure_of(told, user=os.geteuid(), alone=_alone)
+    told, why = path.stat(), ""
+    if sys.platform != "win32":
+        why = exposure_of(told, user=os.geteuid(), alone=_alone)
+    return why
 
 
 def exposure_of(told: os.stat_result, *, user: int, alone: Callable[[int], bool]) -> str:
