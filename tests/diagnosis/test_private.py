@@ -194,9 +194,18 @@ def test_its_token_is_no_credential_that_lies_about(company: Company) -> None:
 
 
 def test_the_token_goes_to_its_own_origin_alone(company: Company) -> None:
-    """With every service asked, the header is in the index's requests and in no other."""
+    """With every service asked, and the index by name, the header is in the index's requests and in no other."""
     diagnose(company.case, patience=PATIENCE)
+    case = company.case
+    diagnose_private(case, private_target(case.project, "internal"), patience=PATIENCE)
     header = "Basic " + base64.b64encode(f"releaser:{TOKEN}".encode()).decode()
     assert set(company.server.asked) == {header}
     assert company.clinic.requests
     assert not [one for one in company.clinic.requests if header in one.headers.values()]
+
+
+def test_a_clone_does_not_choose_where_a_token_goes(company: Company) -> None:
+    """Unasked for by name, an index is not sent what the variable holds that its pyproject.toml names."""
+    line = next(line for line in diagnose(company.case, patience=PATIENCE).lines if line.code == "index-pages-internal")
+    assert (str(line.verdict), company.methods) == ("UNKNOWN", [])
+    assert "hephaestus doctor --index internal" in repr(line)

@@ -48,7 +48,7 @@ def diagnose(case: Case, *, offline: bool = False, mint: bool = False, patience:
         private = [
             line
             for name in case.project.config.indexes
-            for line in private_lines(case, private_target(case.project, name), None if offline else http)
+            for line in private_lines(case, private_target(case.project, name), None if offline else http, named=False)
         ]
         there = [_unasked(GROUP)] if offline else repository_lines(case, http)
         if offline and identity is None:

@@ -26,11 +26,14 @@ def index_group(target: PrivateTarget) -> str:
     return f"private index {target.name}"
 
 
-def private_lines(case: Case, target: PrivateTarget, http: HttpClient | None) -> Iterator[Line]:
-    """Three lines: addresses, token, pages. ``http`` None asks nobody. The index sees its own token and no other."""
+def private_lines(case: Case, target: PrivateTarget, http: HttpClient | None, *, named: bool = True) -> Iterator[Line]:
+    """Three lines: addresses, token, pages. ``http`` None asks nobody. The index sees its own token and no other.
+
+    Not ``named`` by anybody but pyproject.toml, it sees none: a clone would choose the variable and the address.
+    """
     yield _addresses(case, target)
     yield _token(case, target)
-    yield _pages(case, target, http)
+    yield _pages(case, target, http, named=named)
 
 
 def _check(target: PrivateTarget, code: str, subject: str, why: str, remedy: str) -> Check:
@@ -66,7 +69,7 @@ def _token(case: Case, target: PrivateTarget) -> Line:
     return check.failed(f"{variable} {problem}") if problem else check.passed(f"{variable} is set")
 
 
-def _pages(case: Case, target: PrivateTarget, http: HttpClient | None) -> Line:
+def _pages(case: Case, target: PrivateTarget, http: HttpClient | None, *, named: bool) -> Line:
     check = _check(
         target, "index-pages", f"project {case.project.normalized}",
         "what the index has is told by SHA-256 from its simple pages (PEP 691 or PEP 503), before and after an upload",
@@ -76,6 +79,11 @@ def _pages(case: Case, target: PrivateTarget, http: HttpClient | None) -> Line:
         return check.unknown("not asked (--offline)", remedy="run it again without --offline")
     if case.environ.get(target.config.token_variable, "").strip() and token_problem(target, case.environ):
         return check.unknown("not asked: the token can be none", remedy="correct the token first")
+    if not named and case.environ.get(target.config.token_variable, "").strip():
+        return check.unknown(
+            "not asked: the token is sent where somebody names the index, not because pyproject.toml does",
+            remedy=f"hephaestus doctor --index {target.name}",
+        )
     index = private_index(target, environ=case.environ)
     client = IndexClient(
         index.simple_url, http=http, json_url="", authorization=index.authorization or None, html=index.html
