@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli.conftest import Said
 from inspection.company import Company
-from inspection.test_forecast import committed
+from inspection.test_forecast import committed, git
 from private_index import PrivateIndex
 
 from hephaestus.standins.http import Request, Response
@@ -79,6 +79,17 @@ def test_a_release_under_way_is_found_by_its_receipts(company: Company, project:
     _, out, _ = says("release", "status", "--publish", "--index", "pypi")
     assert "PyPI       absent" in out
     assert "github" in company.others_asked
+
+
+def test_receipts_that_came_with_the_clone_choose_no_index(company: Company, project: Path, says: Said) -> None:
+    """Who commits receipts would choose who is sent the token: nobody is asked before the index is named."""
+    company.released(project, "1.2.3", "build")
+    git(project, "add", "--force", "release")
+    for words in (("status", "--publish"), ("plan", "--publish")):
+        code, _, err = says("release", *words)
+        assert (code, "release/ is in git" in err, "add `--index internal`" in err) == (1, True, True)
+    assert company.outside.listeners.requests == []
+    assert says("release", "status", "--publish", "--index", "internal")[0] == 0
 
 
 def test_the_variable_of_a_run_counts_for_looking_too(

@@ -21,6 +21,7 @@ from hephaestus.services.releases import Release
 from hephaestus.stages.github_release import ForeignAssetsError, GitHubReleaseStage
 from hephaestus.stages.notes import release_notes
 from hephaestus.stages.publication import asset_files
+from hephaestus.stages.stage import Context
 from hephaestus.stages.verification import Proof
 
 BUNDLES = f"sigstore-bundles-{TAG}.tar.gz"
@@ -131,6 +132,33 @@ def test_a_package_of_several_is_released_at_its_own_tag_and_is_not_the_latest(s
     assert release is not None
     assert not release.draft
     assert f"sigstore-bundles-core-{TAG}.tar.gz" in {asset.name for asset in release.assets}
+
+
+def test_a_tag_that_goes_while_assets_are_sent_is_not_made_anew(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub would tag the head of the default branch when it publishes: it stays a draft, and says why."""
+    for index in ("testpypi", "pypi"):
+        scene.publish(index)
+    tags = scene.standins.github._store.repository.tags
+    kept = dict(tags)
+
+    def lost(context: Context) -> dict[str, Path]:
+        tags.clear()
+        return asset_files(context)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hephaestus.stages.github_release.asset_files", lost)
+        outcome = scene.run(GitHubReleaseStage())
+    assert outcome.receipt is not None
+    assert f"tag {TAG} is not on GitHub any more" in outcome.receipt.evidence["waiting_for"][0]
+    release = seen(scene)
+    assert release is not None
+    assert release.draft
+    assert tags == {}
+    tags.update(kept)
+    assert scene.run(GitHubReleaseStage()).state == "done"
+    now = seen(scene)
+    assert now is not None
+    assert not now.draft
 
 
 def test_a_draft_waits_for_pypi_and_is_published_later(scene: Scene) -> None:

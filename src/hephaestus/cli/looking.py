@@ -18,6 +18,7 @@ __all__ = [
     "IndexWithoutPublishError",
     "IndexesMixedError",
     "NoStandinsError",
+    "ReceiptsTrackedError",
     "indexes_named",
     "look_at",
     "release_target",
@@ -71,6 +72,17 @@ class IndexesMixedError(ReleaseError):
         )
 
 
+class ReceiptsTrackedError(ReleaseError):
+    """Raised when nothing but receipts that git tracks says which private index is meant."""
+
+    def __init__(self, *, index: str, folder: str) -> None:
+        super().__init__(
+            what=f"whether the release of {index} is meant, only receipts say that came with the clone",
+            why=f"{folder}/ is in git: who wrote there would choose the address that is sent your token",
+            next_step=f"add `--index {index}`, or `--index pypi` for the public indexes; take {folder}/ out of git",
+        )
+
+
 def release_target(
     project: Project, directory: ReleaseDirectory, *, index: str, published: bool, environ: Mapping[str, str]
 ) -> PrivateTarget | None:
@@ -78,8 +90,9 @@ def release_target(
 
     The one named, else that of HEPHAESTUS_INDEX as for nox, else the one that every receipt here is of: to ask PyPI
     about a project that was released on a private index would tell its name. `pypi` names the public ones. Raises
-    IndexWithoutPublishError, UnknownIndexError, ReceiptError.
+    IndexWithoutPublishError, UnknownIndexError, ReceiptError, ReceiptsTrackedError.
     """
+    from hephaestus.release.repository import Repository
     from hephaestus.worlds.private import INDEX_VARIABLE, private_target
 
     if index and not published:
@@ -90,7 +103,10 @@ def release_target(
         return private_target(project, named)
     labels = {receipt.world for receipt in directory.receipts().values()}
     found = [private_target(project, name) for name in project.config.indexes]
-    return next((target for target in found if labels == {target.label}), None)
+    target = next((target for target in found if labels == {target.label}), None)
+    if target is not None and Repository(root=project.root).present(project.config.directory):
+        raise ReceiptsTrackedError(index=target.name, folder=project.config.directory)
+    return target
 
 
 def indexes_named(names: Sequence[str], places: Places, *, configured: Sequence[str] = ()) -> tuple[str, ...]:

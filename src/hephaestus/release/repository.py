@@ -148,7 +148,7 @@ class Repository:
         return commits
 
     def present(self, path: str) -> bool:
-        """Whether git has the file ``path`` of the project."""
+        """Whether git has the file ``path`` of the project, or anything in that folder."""
         return self.ask("ls-files", "--error-unmatch", "--", path).code == 0
 
 

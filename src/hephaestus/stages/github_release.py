@@ -148,6 +148,8 @@ class GitHubReleaseStage(Stage):
             lacking = self._incomplete(context)
             if not report.complete:
                 lacking = [*lacking, *(f"asset {name} is not there as sent" for name in report.missing)]
+            # Asked again at the last moment: a tag that has gone since would be made anew, at another commit.
+            lacking = lacking or [f"tag {found.subject} {found.message}" for found in self._moved(context)]
             if not lacking:
                 release = client.publish(
                     release, prerelease=context.project.prerelease, latest=_is_latest(context, client)
