@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import filelock
@@ -125,16 +125,39 @@ def test_a_killed_run_leaves_no_process_and_no_work_folder(before: Callable[[str
 
 
 def test_of_two_runs_at_once_one_waits(before: Callable[[str], Project]) -> None:
-    """Two runs of the same release at once both succeed, every file is sent once, and one said whom it waited for."""
+    """Two runs of the same release at once both succeed, every file is sent once, and one said whom it waited for.
+
+    The first is held in the middle of a stage until the second has met it: on their own they may miss each other.
+    """
     project = before("upload-testpypi")
     words = ("-s", "upload-pypi")
-    with running(project, *words) as first, running(project, *words) as second:
-        outputs = [process.communicate(timeout=3000)[0] for process in (first, second)]
-        assert [first.returncode, second.returncode] == [0, 0], outputs
-    assert any("waiting for pid" in output for output in outputs)
+    with running(project, *words) as first:
+        assert first.stdout is not None
+        before_it = _until(first.stdout, lambda line: line.startswith("  > ") and "twine" in line)
+        first.send_signal(signal.SIGSTOP)
+        try:
+            with running(project, *words) as second:
+                assert second.stdout is not None
+                met = _until(second.stdout, lambda line: "waiting for pid" in line)
+                first.send_signal(signal.SIGCONT)
+                outputs = [process.communicate(timeout=3000)[0] for process in (first, second)]
+                assert [first.returncode, second.returncode] == [0, 0], (before_it, met, outputs)
+        finally:
+            first.send_signal(signal.SIGCONT)
+    assert f"waiting for pid {first.pid}" in met[-1]
     for index in ("testpypi", "pypi"):
         sent_once(project, index)
         assert len(project.uploads(index)) == 2
+
+
+def _until(stream: Iterable[str], wanted: Callable[[str], bool]) -> list[str]:
+    """The lines of a running process up to the wanted one; that it never came fails."""
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if wanted(line):
+            return lines
+    pytest.fail(f"it ended before: {''.join(lines)}")
 
 
 def test_the_chain_runs_in_parallel(before: Callable[[str], Project]) -> None:
