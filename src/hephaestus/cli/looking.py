@@ -24,9 +24,6 @@ __all__ = [
     "release_target",
 ]
 
-#: What names the public indexes where a private one would be meant otherwise.
-_PUBLIC = ("pypi", "testpypi")
-
 
 class NoStandinsError(ReleaseError):
     """Raised when a rehearsal is to be looked at whose stand-ins are not running."""
@@ -89,15 +86,16 @@ def release_target(
     """The private index whose release is meant; None for the public ones, and for a rehearsal.
 
     The one named, else that of HEPHAESTUS_INDEX as for nox, else the one that every receipt here is of: to ask PyPI
-    about a project that was released on a private index would tell its name. `pypi` names the public ones. Raises
+    about a project that was released on a private index would tell its name. A public index names them all. Raises
     IndexWithoutPublishError, UnknownIndexError, ReceiptError, ReceiptsTrackedError.
     """
+    from hephaestus.release.indexes import PUBLIC_INDEXES
     from hephaestus.release.repository import Repository
     from hephaestus.worlds.private import INDEX_VARIABLE, private_target
 
     if index and not published:
         raise IndexWithoutPublishError(index=index)
-    if index in _PUBLIC or not published:
+    if index in PUBLIC_INDEXES or not published:
         return None
     if named := index or environ.get(INDEX_VARIABLE, ""):
         return private_target(project, named)

@@ -19,6 +19,7 @@ from hephaestus.inspection.standing import Asked
 from hephaestus.release.chain import REQUIRES, closure
 from hephaestus.release.directory import STAGES, ReleaseDirectory
 from hephaestus.release.errors import Finding, ReleaseError, Severity
+from hephaestus.release.indexes import PUBLIC_INDEXES
 from hephaestus.release.project import Project
 from hephaestus.release.source import Source
 from hephaestus.services.errors import ServiceError
@@ -39,7 +40,7 @@ _OUTSIDE = ("upload-testpypi", "smoke", "upload-pypi", "github-release", "verify
 
 
 #: The indexes of a world nobody answers for: their names are part of what stages take in.
-_UNSERVED = {name: Index.at("http://127.0.0.1", name=name) for name in ("testpypi", "pypi")}
+_UNSERVED = {name: Index.at("http://127.0.0.1", name=name) for name in PUBLIC_INDEXES}
 
 
 @dataclass(frozen=True, kw_only=True)
